@@ -1,0 +1,2 @@
+//! AMQP wire types, frames and generated methods.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! From the XML of the specification to Rust.
+#![forbid(unsafe_code)]
