@@ -1,2 +1,78 @@
-//! From the XML of the specification to Rust.
+//! From the XML of an AMQP specification to Rust: four stages, four types, no stage reads backwards.
+//!
+//! ```text
+//! &str --xml::parse--> Document --resolve--> Protocol --emit--> Bindings --format--> file text
+//! ```
+//!
+//! A build script calls [`generate`] and writes the text where it includes it from:
+//!
+//! ```
+//! use amqp_codegen::{Options, Source, generate};
+//!
+//! let spec = Source {
+//!     name: "tiny.xml",
+//!     text: r#"<amqp major="0" minor="9" revision="1">
+//!                <class name="echo" index="200">
+//!                  <method name="say" index="10">
+//!                    <chassis name="server" implement="MUST"/>
+//!                    <field name="text" type="shortstr"/>
+//!                  </method>
+//!                </class>
+//!              </amqp>"#,
+//! };
+//! let rust = generate(&spec, &[], Options::default())?;
+//! assert!(rust.contains("pub struct Say<'a>"));
+//! # Ok::<(), amqp_codegen::SpecErrors>(())
+//! ```
+//!
+//! The generated code needs the crate `amqp-protocol` at run time.
 #![forbid(unsafe_code)]
+
+pub mod diff;
+pub mod document;
+pub mod emit;
+pub mod error;
+pub mod format;
+mod names;
+pub mod protocol;
+pub mod quirks;
+mod resolve;
+pub mod summary;
+pub mod xml;
+
+pub use emit::Options;
+pub use error::{SpecError, SpecErrors};
+pub use protocol::Protocol;
+pub use resolve::resolve;
+
+/// The text of a specification or overlay, and the name it has in error messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source<'a> {
+    /// File name or path.
+    pub name: &'a str,
+    /// XML text.
+    pub text: &'a str,
+}
+
+/// Parses and resolves a specification with overlays, which apply in the order given.
+///
+/// # Errors
+/// Every fault found: those of one document's XML, or those of all documents together.
+pub fn load(spec: &Source<'_>, overlays: &[Source<'_>]) -> Result<Protocol, SpecErrors> {
+    let base = xml::parse(spec.name, spec.text)?;
+    let overlays = overlays
+        .iter()
+        .map(|overlay| xml::parse(overlay.name, overlay.text))
+        .collect::<Result<Vec<_>, _>>()?;
+    resolve(&base, &overlays)
+}
+
+/// Generates the Rust text of a specification with overlays, to be included in a module:
+/// `pub mod v { include!(concat!(env!("OUT_DIR"), "/v.rs")); }`.
+///
+/// # Errors
+/// As [`load`].
+pub fn generate(spec: &Source<'_>, overlays: &[Source<'_>], options: Options) -> Result<String, SpecErrors> {
+    let protocol = load(spec, overlays)?;
+    Ok(format::single(&emit::emit(&protocol, options), &protocol.sources))
+}

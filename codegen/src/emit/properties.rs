@@ -1,0 +1,165 @@
+//! A class's content properties: flag words, then the values that are present.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::class::Lifetimes;
+use super::{Options, docs, field, field_ident, proptest, serde};
+use crate::names;
+use crate::protocol::{Class, Field, WireType};
+
+pub(super) fn items(class: &Class, options: Options) -> TokenStream {
+    let lifetimes = Lifetimes::of_properties(class);
+    let Lifetimes { a, anonymous, owned } = &lifetimes;
+    let copy = a.is_empty().then(|| quote!(Copy,));
+    let summary = format!(" Content properties of the class `{}`: each is present or absent.", class.name);
+    let derives = serde::structure(options);
+    let fields = class.properties.iter().map(|item| {
+        let docs = docs::attributes(&item.docs, &item.domain, &[]);
+        let serde = serde::property(item, options);
+        let name = field_ident(&item.name);
+        let rust = property_type(item);
+        quote!(#docs #serde pub #name: #rust,)
+    });
+    let codec = codec(class, &lifetimes);
+    let into_owned = into_owned(class, &lifetimes);
+    let proptest = proptest::properties(class, &lifetimes, options);
+    let path = names::plain(&class.name);
+    quote! {
+        #[doc = #summary]
+        #[derive(Clone, #copy Debug, Default, PartialEq, Eq, Hash)]
+        #derives
+        pub struct Properties #a {
+            #(#fields)*
+        }
+
+        #codec
+        #into_owned
+
+        impl amqp::View for Properties #owned {
+            type Of<'a> = Properties #a;
+        }
+
+        impl amqp::Properties for Properties #anonymous {
+            const CLASS_ID: u16 = CLASS_ID;
+            const CLASS: &'static str = #path;
+        }
+
+        #proptest
+    }
+}
+
+/// A bit is its own presence; anything else is optional.
+fn property_type(item: &Field) -> TokenStream {
+    let rust = field::rust_type(item, &quote!('a));
+    if item.wire == WireType::Bit { rust } else { quote!(Option<#rust>) }
+}
+
+fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
+    let Lifetimes { a, anonymous, .. } = lifetimes;
+    let path = format!("{}.properties", names::plain(&class.name));
+    let flags: Vec<_> = class
+        .properties
+        .iter()
+        .map(|item| {
+            let name = field_ident(&item.name);
+            if item.wire == WireType::Bit { quote!(self.#name) } else { quote!(self.#name.is_some()) }
+        })
+        .collect();
+    let valued = || class.properties.iter().filter(|item| item.wire != WireType::Bit);
+    let lens = valued().map(|item| {
+        let name = field_ident(&item.name);
+        match field::fixed_len(item.wire) {
+            Some(len) => {
+                let len = proc_macro2::Literal::usize_unsuffixed(len);
+                quote!(if self.#name.is_some() { len += #len; })
+            }
+            None => quote!(if let Some(value) = &self.#name { len += value.encoded_len(); }),
+        }
+    });
+    let writes = valued().map(|item| {
+        let name = field_ident(&item.name);
+        let call = field::call(item);
+        if item.wire.borrows() {
+            quote!(if let Some(value) = &self.#name { writer.#call(value); })
+        } else {
+            quote!(if let Some(value) = self.#name { writer.#call(value); })
+        }
+    });
+    let locals: Vec<_> = class.properties.iter().map(field::local).collect();
+    let reads = class.properties.iter().filter(|item| item.wire != WireType::Bit).map(|item| {
+        let local = field::local(item);
+        let call = field::call(item);
+        let context = field::context(&path, item);
+        quote!(let #local = if #local { Some(reader.#call(#context)?) } else { None };)
+    });
+    let inits = class.properties.iter().map(|item| {
+        let name = field_ident(&item.name);
+        let local = field::local(item);
+        if name == local { quote!(#name) } else { quote!(#name: #local) }
+    });
+    let len = match valued().count() {
+        0 => quote!(amqp::property_flags_len([#(#flags),*])),
+        _ => quote! {
+            let mut len = amqp::property_flags_len([#(#flags),*]);
+            #(#lens)*
+            len
+        },
+    };
+    quote! {
+        impl amqp::Encode for Properties #anonymous {
+            #[inline]
+            fn encoded_len(&self) -> usize {
+                #len
+            }
+
+            #[inline]
+            fn encode(&self, writer: &mut amqp::Writer<'_>) {
+                writer.property_flags([#(#flags),*]);
+                #(#writes)*
+            }
+        }
+
+        impl<'a> amqp::Decode<'a> for Properties #a {
+            #[inline]
+            fn decode(reader: &mut amqp::Reader<'a>) -> Result<Self, amqp::DecodeError> {
+                let [#(#locals),*] = reader.property_flags(#path)?;
+                #(#reads)*
+                Ok(Self { #(#inits),* })
+            }
+        }
+    }
+}
+
+fn into_owned(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
+    let Lifetimes { a, owned, .. } = lifetimes;
+    let body = if a.is_empty() {
+        quote!(self)
+    } else {
+        let inits = class.properties.iter().map(|item| {
+            let name = field_ident(&item.name);
+            if item.wire.borrows() {
+                let rust = field::call(item);
+                let rust = super::ident(match rust.to_string().as_str() {
+                    "shortstr" => "ShortStr",
+                    "longstr" => "LongStr",
+                    "table" => "FieldTable",
+                    _ => "Content",
+                });
+                quote!(#name: self.#name.map(amqp::#rust::into_owned))
+            } else {
+                quote!(#name: self.#name)
+            }
+        });
+        quote!(Properties { #(#inits),* })
+    };
+    quote! {
+        impl #a amqp::IntoOwned for Properties #a {
+            type Owned = Properties #owned;
+
+            fn into_owned(self) -> Properties #owned {
+                #body
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Lays overlays on a base document: new elements are appended, existing ones change only where the overlay says so.
+
+use super::read::Read;
+use crate::document::{Document, Element, Tag};
+use crate::error::{Fault, Faults};
+use crate::protocol::Version;
+
+/// A field of the base and the one that an overlay put in its place.
+pub(super) struct ReplacedField {
+    pub(super) base: Element,
+    pub(super) replacement: Element,
+}
+
+/// The root of the base with all overlays applied, and the fields that were replaced.
+pub(super) fn apply(
+    base: &Document,
+    overlays: &[Document],
+    version: Version,
+    faults: &mut Faults,
+) -> (Element, Vec<ReplacedField>) {
+    let mut root = base.root.clone();
+    let mut overlay = Overlay { replaced: Vec::new(), faults };
+    overlay.refuse_marks(&root);
+    for document in overlays {
+        overlay.check_version(&root, &document.root, version);
+        overlay.children(&mut root, &document.root);
+    }
+    (root, overlay.replaced)
+}
+
+/// What an element of an overlay says of the base.
+enum Mark<'a> {
+    New,
+    Extend,
+    Replace(&'a str),
+}
+
+struct Overlay<'f> {
+    replaced: Vec<ReplacedField>,
+    faults: &'f mut Faults,
+}
+
+impl Overlay<'_> {
+    fn check_version(&mut self, base: &Element, overlay: &Element, version: Version) {
+        let stated = super::version(overlay, self.faults);
+        if stated != version {
+            let fault = Fault::OverlayVersion {
+                overlay: stated.to_string(),
+                base: version.to_string(),
+                file: base.position.file.clone(),
+            };
+            self.faults.report(&overlay.position, fault);
+        }
+    }
+
+    fn refuse_marks(&mut self, element: &Element) {
+        if element.attribute("overlay").is_some() {
+            self.faults.report(&element.position, Fault::OverlayMisplaced { element: element.tag.name() });
+        }
+        for child in &element.children {
+            self.refuse_marks(child);
+        }
+    }
+
+    fn mark<'a>(&mut self, element: &'a Element) -> Option<Mark<'a>> {
+        match element.attribute("overlay") {
+            None => Some(Mark::New),
+            Some("extend") => Some(Mark::Extend),
+            Some(value) => match value.strip_prefix("replace ") {
+                Some(name) => Some(Mark::Replace(name.trim())),
+                None => {
+                    let expected = "`extend` or `replace NAME`";
+                    let fault = Fault::BadValue { attribute: "overlay", value: value.to_owned(), expected };
+                    self.faults.report(&element.position, fault);
+                    None
+                }
+            },
+        }
+    }
+
+    fn children(&mut self, base: &mut Element, overlay: &Element) {
+        for element in &overlay.children {
+            match element.tag {
+                Tag::Constant
+                | Tag::Domain
+                | Tag::Class
+                | Tag::Method
+                | Tag::Field
+                | Tag::Chassis
+                | Tag::Response => self.named(base, element),
+                // The prose of the base's root stays; elsewhere an overlay adds to it.
+                _ if base.tag == Tag::Amqp => {}
+                _ => base.children.push(element.clone()),
+            }
+        }
+    }
+
+    fn named(&mut self, base: &mut Element, element: &Element) {
+        let Some(name) = element.required("name", "a name", self.faults) else { return };
+        let Some(mark) = self.mark(element) else { return };
+        let kind = element.tag.name();
+        let is = |child: &Element, name| child.tag == element.tag && child.attribute("name") == Some(name);
+        match mark {
+            Mark::New => match base.children.iter().find(|child| is(child, name)) {
+                Some(first) => {
+                    let first = first.position.clone();
+                    let fault = Fault::OverlayExists { kind, name: name.to_owned(), first };
+                    self.faults.report(&element.position, fault);
+                }
+                None => {
+                    for child in &element.children {
+                        self.refuse_marks(child);
+                    }
+                    base.children.push(element.clone());
+                }
+            },
+            Mark::Extend => match base.children.iter_mut().find(|child| is(child, name)) {
+                Some(target) => self.extend(target, element, name),
+                None => self.missing(base, element, name, "extend"),
+            },
+            // A new name that the base has elsewhere is reported as a duplicate once both stand there.
+            Mark::Replace(old) => match base.children.iter_mut().find(|child| is(child, old)) {
+                Some(target) => self.replace(target, element, old),
+                None => self.missing(base, element, old, "replace"),
+            },
+        }
+    }
+
+    fn extend(&mut self, target: &mut Element, element: &Element, name: &str) {
+        for (attribute, value) in &element.attributes {
+            if attribute == "name" || attribute == "overlay" {
+                continue;
+            }
+            match target.attribute(attribute) {
+                None => target.attributes.push((attribute.clone(), value.clone())),
+                Some(base) if base == value => {}
+                Some(base) => {
+                    let fault = Fault::OverlayAttribute {
+                        kind: element.tag.name(),
+                        name: name.to_owned(),
+                        attribute: attribute.clone(),
+                        value: value.clone(),
+                        base: base.to_owned(),
+                        first: target.position.clone(),
+                    };
+                    self.faults.report(&element.position, fault);
+                }
+            }
+        }
+        self.children(target, element);
+    }
+
+    fn replace(&mut self, target: &mut Element, element: &Element, old: &str) {
+        if let (Some(base), Some(index)) = (target.attribute("index"), element.attribute("index"))
+            && base != index
+        {
+            let fault = Fault::OverlayIndex {
+                kind: element.tag.name(),
+                name: old.to_owned(),
+                base: base.to_owned(),
+                index: index.to_owned(),
+            };
+            self.faults.report(&element.position, fault);
+        }
+        for child in &element.children {
+            self.refuse_marks(child);
+        }
+        let mut replacement = element.clone();
+        replacement.attributes.retain(|(attribute, _)| attribute != "overlay");
+        if element.tag == Tag::Field {
+            self.replaced.push(ReplacedField { base: target.clone(), replacement: replacement.clone() });
+        }
+        *target = replacement;
+    }
+
+    fn missing(&mut self, base: &Element, element: &Element, name: &str, verb: &'static str) {
+        let names: Vec<&str> =
+            base.children_of(element.tag).filter_map(|child| child.attribute("name")).collect();
+        let fault = Fault::OverlayMissing {
+            kind: element.tag.name(),
+            name: name.to_owned(),
+            verb,
+            names: names.join(", "),
+        };
+        self.faults.report(&element.position, fault);
+    }
+}
