@@ -38,18 +38,31 @@ pub fn diff(a: &Protocol, b: &Protocol) -> Vec<Difference> {
             differences.push(Difference { fact, a: Some(a), b });
         }
     }
-    differences.extend(b.values.into_iter().map(|(fact, b)| Difference { fact, a: None, b: Some(b) }));
+    differences.extend(b.values.into_iter().map(|(fact, b)| Difference {
+        fact,
+        a: None,
+        b: Some(b),
+    }));
     differences.sort_by(|a, b| a.fact.cmp(&b.fact));
     fold_missing(&mut differences);
     for (fact, a) in a.orders {
         // Only what both have can stand in another order.
         let Some(b) = b.orders.remove(&fact) else { continue };
         let common = |names: &[String], others: &[String]| {
-            names.iter().filter(|name| others.contains(name)).cloned().collect::<Vec<_>>().join(", ")
+            names
+                .iter()
+                .filter(|name| others.contains(name))
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         let (a, b) = (common(&a, &b), common(&b, &a));
         if a != b {
-            differences.push(Difference { fact, a: Some(a), b: Some(b) });
+            differences.push(Difference {
+                fact,
+                a: Some(a),
+                b: Some(b),
+            });
         }
     }
     differences
@@ -58,17 +71,21 @@ pub fn diff(a: &Protocol, b: &Protocol) -> Vec<Difference> {
 /// What a missing element holds is missing with it: the element's own line says enough.
 fn fold_missing(differences: &mut Vec<Difference>) {
     let side = |difference: &Difference| (difference.a.is_none(), difference.b.is_none());
-    let mut outer: Option<(String, (bool, bool))> = None;
+    let mut missing: Vec<(String, (bool, bool))> = Vec::new();
     differences.retain(|difference| {
         let side = side(difference);
-        if let Some((fact, outer_side)) = &outer
-            && *outer_side == side
-            && difference.fact.strip_prefix(fact.as_str()).is_some_and(|rest| rest.starts_with(['.', ':']))
-        {
+        let inside = |(fact, outer): &(String, (bool, bool))| {
+            *outer == side
+                && difference
+                    .fact
+                    .strip_prefix(fact.as_str())
+                    .is_some_and(|rest| rest.starts_with(['.', ':']))
+        };
+        if missing.iter().any(inside) {
             return false;
         }
         if side != (false, false) {
-            outer = Some((difference.fact.clone(), side));
+            missing.push((difference.fact.clone(), side));
         }
         true
     });
@@ -90,18 +107,30 @@ impl Facts {
         for constant in &protocol.constants {
             let name = format!("constant {}", constant.name);
             facts.add(&name, &constant.value);
-            facts.add(&format!("{name}: class"), &match constant.kind {
-                ConstantKind::Number | ConstantKind::Success => "none",
-                ConstantKind::SoftError => "soft error",
-                ConstantKind::HardError => "hard error",
-            });
+            facts.add(
+                &format!("{name}: class"),
+                &match constant.kind {
+                    ConstantKind::Number | ConstantKind::Success => "none",
+                    ConstantKind::SoftError => "soft error",
+                    ConstantKind::HardError => "hard error",
+                },
+            );
         }
         for domain in &protocol.domains {
             facts.add(&format!("domain {}", domain.name), &domain.wire.name());
         }
-        facts.order("order of constants", protocol.constants.iter().map(|constant| &constant.name));
-        facts.order("order of domains", protocol.domains.iter().map(|domain| &domain.name));
-        facts.order("order of classes", protocol.classes.iter().map(|class| &class.name));
+        facts.order(
+            "order of constants",
+            protocol.constants.iter().map(|constant| &constant.name),
+        );
+        facts.order(
+            "order of domains",
+            protocol.domains.iter().map(|domain| &domain.name),
+        );
+        facts.order(
+            "order of classes",
+            protocol.classes.iter().map(|class| &class.name),
+        );
         for class in &protocol.classes {
             facts.class(class);
         }
@@ -121,8 +150,14 @@ impl Facts {
         self.add(name, &format_args!("class {}", class.index));
         self.add(&format!("{name}: handler"), &class.handler);
         self.chassis(name, class.chassis);
-        self.order(&format!("{name}: order of properties"), class.properties.iter().map(|property| &property.name));
-        self.order(&format!("{name}: order of methods"), class.methods.iter().map(|method| &method.name));
+        self.order(
+            &format!("{name}: order of properties"),
+            class.properties.iter().map(|property| &property.name),
+        );
+        self.order(
+            &format!("{name}: order of methods"),
+            class.methods.iter().map(|method| &method.name),
+        );
         for property in &class.properties {
             self.field(&format!("{name}.properties.{}", property.name), property);
         }
@@ -140,7 +175,10 @@ impl Facts {
         for response in &method.responses {
             self.add(&format!("{name}: response {response}"), &"yes");
         }
-        self.order(&format!("{name}: order of fields"), method.fields().map(|field| &field.name));
+        self.order(
+            &format!("{name}: order of fields"),
+            method.fields().map(|field| &field.name),
+        );
         for field in method.fields() {
             self.field(&format!("{name}.{}", field.name), field);
         }

@@ -51,8 +51,16 @@ pub struct Bindings {
 pub fn emit(protocol: &Protocol, options: Options) -> Bindings {
     let mut modules = vec![constants::module(protocol)];
     let root = root::lifetimes(protocol);
-    modules.extend(protocol.classes.iter().map(|class| class::module(class, &root, options)));
-    Bindings { root: root::module(protocol, options), modules }
+    modules.extend(
+        protocol
+            .classes
+            .iter()
+            .map(|class| class::module(class, &root, options)),
+    );
+    Bindings {
+        root: root::module(protocol, options),
+        modules,
+    }
 }
 
 /// An identifier that [`names`] made; raw ones included.

@@ -66,7 +66,10 @@ pub(crate) struct Faults(Vec<SpecError>);
 
 impl Faults {
     pub(crate) fn report(&mut self, position: &Position, fault: Fault) {
-        let error = SpecError { position: position.clone(), fault };
+        let error = SpecError {
+            position: position.clone(),
+            fault,
+        };
         if !self.0.contains(&error) {
             self.0.push(error);
         }
@@ -78,7 +81,11 @@ impl Faults {
 
     /// `value`, if nothing was reported.
     pub(crate) fn finish<T>(self, value: T) -> Result<T, SpecErrors> {
-        if self.is_empty() { Ok(value) } else { Err(self.into_errors()) }
+        if self.is_empty() {
+            Ok(value)
+        } else {
+            Err(self.into_errors())
+        }
     }
 
     /// What was reported; only to be called after something was.
@@ -134,7 +141,9 @@ pub enum Fault {
         name: String,
     },
     /// The document is in a grammar of another AMQP version.
-    #[error("this is the grammar of {grammar}; expected that of AMQP 0-8, 0-9 or 0-9-1, an <amqp> with <class> elements")]
+    #[error(
+        "this is the grammar of {grammar}; expected that of AMQP 0-8, 0-9 or 0-9-1, an <amqp> with <class> elements"
+    )]
     OtherGrammar {
         /// Name of the grammar that was recognised.
         grammar: &'static str,
@@ -219,7 +228,9 @@ pub enum Fault {
         first: Position,
     },
     /// Two reply codes with the same value.
-    #[error("constant `{name}` has value {value}, which `{other}` at {first} has too; expected another value")]
+    #[error(
+        "constant `{name}` has value {value}, which `{other}` at {first} has too; expected another value"
+    )]
     DuplicateReplyCode {
         /// The name.
         name: String,
@@ -231,7 +242,9 @@ pub enum Fault {
         first: Position,
     },
     /// Two names that become one name in Rust.
-    #[error("{kind} `{name}` becomes `{rust}` in Rust, as does {other} at {first}; expected names that stay apart")]
+    #[error(
+        "{kind} `{name}` becomes `{rust}` in Rust, as does {other} at {first}; expected names that stay apart"
+    )]
     NameCollision {
         /// Kind of the element.
         kind: &'static str,
@@ -245,7 +258,9 @@ pub enum Fault {
         first: Position,
     },
     /// A name that has no Rust form.
-    #[error("{kind} name `{name}` has no form in Rust; expected ASCII letters, digits, `-`, `_` and spaces, a letter first")]
+    #[error(
+        "{kind} name `{name}` has no form in Rust; expected ASCII letters, digits, `-`, `_` and spaces, a letter first"
+    )]
     BadName {
         /// Kind of the element.
         kind: &'static str,
@@ -273,7 +288,9 @@ pub enum Fault {
         primitives: String,
     },
     /// Domains that are defined by each other.
-    #[error("domain `{domain}` is defined by itself through {chain}; expected a chain that ends in a primitive type")]
+    #[error(
+        "domain `{domain}` is defined by itself through {chain}; expected a chain that ends in a primitive type"
+    )]
     CyclicDomain {
         /// The domain.
         domain: String,
@@ -281,7 +298,9 @@ pub enum Fault {
         chain: String,
     },
     /// A response that names no method of the class.
-    #[error("response `{response}` of method `{method}` is no method of class `{class}`; expected one of {methods}")]
+    #[error(
+        "response `{response}` of method `{method}` is no method of class `{class}`; expected one of {methods}"
+    )]
     UnknownResponse {
         /// The response.
         response: String,
@@ -325,7 +344,9 @@ pub enum Fault {
         file: Arc<str>,
     },
     /// An overlay defines what the base has, and does not say that it means to.
-    #[error("{kind} `{name}` exists at {first}; expected `overlay=\"extend\"` or `overlay=\"replace NAME\"` to change it")]
+    #[error(
+        "{kind} `{name}` exists at {first}; expected `overlay=\"extend\"` or `overlay=\"replace NAME\"` to change it"
+    )]
     OverlayExists {
         /// Kind of the element.
         kind: &'static str,
@@ -347,7 +368,9 @@ pub enum Fault {
         names: String,
     },
     /// An overlay changes an attribute to another value while extending.
-    #[error("extending {kind} `{name}` sets `{attribute}=\"{value}\"`, which is \"{base}\" at {first}; expected the same value or none")]
+    #[error(
+        "extending {kind} `{name}` sets `{attribute}=\"{value}\"`, which is \"{base}\" at {first}; expected the same value or none"
+    )]
     OverlayAttribute {
         /// Kind of the element.
         kind: &'static str,
@@ -375,7 +398,9 @@ pub enum Fault {
         index: String,
     },
     /// A replacement field whose wire type differs.
-    #[error("replacing field `{field}` changes its wire type from {base} to {replacement}; expected the same type")]
+    #[error(
+        "replacing field `{field}` changes its wire type from {base} to {replacement}; expected the same type"
+    )]
     OverlayType {
         /// The field that is replaced.
         field: String,
@@ -385,7 +410,9 @@ pub enum Fault {
         replacement: &'static str,
     },
     /// The attribute `overlay` in a document that is no overlay, or on an element that cannot carry it.
-    #[error("`overlay` on <{element}>; expected it in an overlay, on a constant, domain, class, method or field")]
+    #[error(
+        "`overlay` on <{element}>; expected it in an overlay, on a constant, domain, class, method or field"
+    )]
     OverlayMisplaced {
         /// The element.
         element: &'static str,

@@ -87,14 +87,29 @@ enum Answer {
 
 fn main() -> ExitCode {
     let answer = match Cli::parse().command {
-        Command::Generate { spec, output, serde, proptest } => {
-            generate(&spec, output.as_deref(), Options { serde, proptest })
-        }
+        Command::Generate {
+            spec,
+            output,
+            serde,
+            proptest,
+        } => generate(&spec, output.as_deref(), Options { serde, proptest }),
         Command::Check { spec } => check(&spec),
         Command::Summary { spec, json } => summary(&spec, json),
-        Command::Diff { a, b, overlay_a, overlay_b } => {
-            compare(&Spec { spec: a, overlay: overlay_a }, &Spec { spec: b, overlay: overlay_b })
-        }
+        Command::Diff {
+            a,
+            b,
+            overlay_a,
+            overlay_b,
+        } => compare(
+            &Spec {
+                spec: a,
+                overlay: overlay_a,
+            },
+            &Spec {
+                spec: b,
+                overlay: overlay_b,
+            },
+        ),
     };
     match answer {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
@@ -148,7 +163,11 @@ fn compare(a: &Spec, b: &Spec) -> Result<Answer, String> {
     for difference in &differences {
         print(&format!("{difference}\n"))?;
     }
-    Ok(if differences.is_empty() { Answer::Yes } else { Answer::No })
+    Ok(if differences.is_empty() {
+        Answer::Yes
+    } else {
+        Answer::No
+    })
 }
 
 /// Files that were read, by name.
@@ -161,7 +180,9 @@ impl Texts {
             let text = xml::decode(name, octets).map_err(|faults| faults.to_string())?;
             sources.push(Source { name, text });
         }
-        let [spec, overlays @ ..] = sources.as_slice() else { return Err("no specification".to_owned()) };
+        let [spec, overlays @ ..] = sources.as_slice() else {
+            return Err("no specification".to_owned());
+        };
         load(spec, overlays).map_err(|faults| faults.to_string())
     }
 }
@@ -188,13 +209,18 @@ impl Spec {
 /// Writes beside the file and renames, so that a failure leaves what was there.
 fn replace(path: &Path, text: &str) -> Result<(), String> {
     let failed = |error: io::Error| format!("{}: {error}", path.display());
-    let mut name = path.file_name().ok_or_else(|| format!("{}: not a file name", path.display()))?.to_owned();
+    let mut name = path
+        .file_name()
+        .ok_or_else(|| format!("{}: not a file name", path.display()))?
+        .to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
-    fs::write(&new, text).and_then(|()| fs::rename(&new, path)).map_err(|error| {
-        let _ = fs::remove_file(&new);
-        failed(error)
-    })
+    fs::write(&new, text)
+        .and_then(|()| fs::rename(&new, path))
+        .map_err(|error| {
+            let _ = fs::remove_file(&new);
+            failed(error)
+        })
 }
 
 /// Prints to standard output; a reader that went away is no error of ours.

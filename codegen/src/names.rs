@@ -5,7 +5,9 @@ use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 /// Whether a name has a form in Rust: ASCII letters, digits, `-`, `_` and spaces, a letter first.
 pub(crate) fn is_valid(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ' '))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ' '))
 }
 
 /// `auto-delete` as `auto_delete`: the specification's own spelling with `_`, as it stands in documents and errors.
@@ -17,7 +19,11 @@ pub(crate) fn plain(name: &str) -> String {
 pub(crate) fn upper_camel(name: &str) -> String {
     let camel = name.to_upper_camel_case();
     // The one keyword in this case.
-    if camel == "Self" { "Self_".to_owned() } else { camel }
+    if camel == "Self" {
+        "Self_".to_owned()
+    } else {
+        camel
+    }
 }
 
 /// A field's or module's name: `auto delete` as `auto_delete`, `type` as `r#type`.

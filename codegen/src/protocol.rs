@@ -34,9 +34,21 @@ impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             // 0-8 calls itself major 8, minor 0.
-            Version { major: major @ 1.., minor: 0, revision: 0 } => write!(f, "0-{major}"),
-            Version { major, minor, revision: 0 } => write!(f, "{major}-{minor}"),
-            Version { major, minor, revision } => write!(f, "{major}-{minor}-{revision}"),
+            Version {
+                major: major @ 1..,
+                minor: 0,
+                revision: 0,
+            } => write!(f, "0-{major}"),
+            Version {
+                major,
+                minor,
+                revision: 0,
+            } => write!(f, "{major}-{minor}"),
+            Version {
+                major,
+                minor,
+                revision,
+            } => write!(f, "{major}-{minor}-{revision}"),
         }
     }
 }
@@ -46,8 +58,16 @@ impl Version {
     #[must_use]
     pub const fn header(self) -> [u8; 4] {
         match self {
-            Version { major, minor, revision: 0 } => [1, 1, major, minor],
-            Version { major, minor, revision } => [0, major, minor, revision],
+            Version {
+                major,
+                minor,
+                revision: 0,
+            } => [1, 1, major, minor],
+            Version {
+                major,
+                minor,
+                revision,
+            } => [0, major, minor, revision],
         }
     }
 }
@@ -142,13 +162,19 @@ impl WireType {
     /// The type's name in the grammar.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::NAMED.iter().find(|(_, wire)| *wire == self).map_or("content", |(name, _)| name)
+        Self::NAMED
+            .iter()
+            .find(|(_, wire)| *wire == self)
+            .map_or("content", |(name, _)| name)
     }
 
     /// Whether its Rust form borrows from the frame.
     #[must_use]
     pub const fn borrows(self) -> bool {
-        matches!(self, WireType::ShortStr | WireType::LongStr | WireType::Table | WireType::Content)
+        matches!(
+            self,
+            WireType::ShortStr | WireType::LongStr | WireType::Table | WireType::Content
+        )
     }
 }
 

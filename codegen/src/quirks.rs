@@ -37,20 +37,38 @@ pub const ALL: [Quirk; 3] = [MINOR_91, CONTENT_DOMAIN, RECOVER_RESPONSE];
 /// [`MINOR_91`]
 pub(crate) fn version(stated: Version) -> Version {
     match stated {
-        Version { major: 0, minor: 91, revision: 0 } => Version { major: 0, minor: 9, revision: 1 },
+        Version {
+            major: 0,
+            minor: 91,
+            revision: 0,
+        } => Version {
+            major: 0,
+            minor: 9,
+            revision: 1,
+        },
         stated => stated,
     }
 }
 
 /// [`CONTENT_DOMAIN`]
 pub(crate) fn domain(version: Version, name: &str) -> Option<WireType> {
-    let is_0_9 = version == Version { major: 0, minor: 9, revision: 0 };
+    let is_0_9 = version
+        == Version {
+            major: 0,
+            minor: 9,
+            revision: 0,
+        };
     (is_0_9 && name == "content").then_some(WireType::Content)
 }
 
 /// [`RECOVER_RESPONSE`]: the response of a method that states none.
 pub(crate) fn response(version: Version, class: &str, method: &str) -> Option<&'static str> {
-    let is_0_9_1 = version == Version { major: 0, minor: 9, revision: 1 };
+    let is_0_9_1 = version
+        == Version {
+            major: 0,
+            minor: 9,
+            revision: 1,
+        };
     match (is_0_9_1, class, method) {
         (true, "basic", "recover") => Some("recover-ok"),
         (true, "basic", "recover-sync") => Some("recover-sync-ok"),

@@ -34,7 +34,10 @@ pub fn resolve(base: &Document, overlays: &[Document]) -> Result<Protocol, SpecE
     let protocol = Protocol {
         version,
         port: root.number("port", faults).unwrap_or(DEFAULT_PORT),
-        sources: std::iter::once(base).chain(overlays).map(|document| document.root.position.file.to_string()).collect(),
+        sources: std::iter::once(base)
+            .chain(overlays)
+            .map(|document| document.root.position.file.to_string())
+            .collect(),
         constants,
         domains: domain_list(&root, &domains, faults),
         classes,
@@ -49,12 +52,20 @@ fn version(root: &Element, faults: &mut Faults) -> Version {
     let mut part = |name| {
         let value = root.number(name, faults).unwrap_or(0);
         u8::try_from(value).unwrap_or_else(|_| {
-            let fault = Fault::BadValue { attribute: name, value: value.to_string(), expected: "a whole number from 0 to 255" };
+            let fault = Fault::BadValue {
+                attribute: name,
+                value: value.to_string(),
+                expected: "a whole number from 0 to 255",
+            };
             faults.report(&root.position, fault);
             0
         })
     };
-    let stated = Version { major: part("major"), minor: part("minor"), revision: part("revision") };
+    let stated = Version {
+        major: part("major"),
+        minor: part("minor"),
+        revision: part("revision"),
+    };
     for name in ["major", "minor"] {
         root.required(name, "a version number", faults);
     }
@@ -66,7 +77,9 @@ fn constants(root: &Element, faults: &mut Faults) -> Vec<Constant> {
     let mut codes: Vec<(u16, &str, &Position)> = Vec::new();
     let mut constants = Vec::new();
     for element in root.children_of(Tag::Constant) {
-        let Some(name) = unique.name(element, faults) else { continue };
+        let Some(name) = unique.name(element, faults) else {
+            continue;
+        };
         let kind = match element.attribute("class") {
             None if names::same(name, "reply-success") => ConstantKind::Success,
             None => ConstantKind::Number,
@@ -83,7 +96,9 @@ fn constants(root: &Element, faults: &mut Faults) -> Vec<Constant> {
             }
         };
         element.required("value", "a whole number from 0 to 65535", faults);
-        let Some(value) = element.number("value", faults) else { continue };
+        let Some(value) = element.number("value", faults) else {
+            continue;
+        };
         if kind != ConstantKind::Number {
             match codes.iter().find(|(code, ..)| *code == value) {
                 Some((_, other, first)) => {
@@ -98,7 +113,12 @@ fn constants(root: &Element, faults: &mut Faults) -> Vec<Constant> {
                 None => codes.push((value, name, &element.position)),
             }
         }
-        constants.push(Constant { name: name.to_owned(), value, kind, docs: docs::of(element) });
+        constants.push(Constant {
+            name: name.to_owned(),
+            value,
+            kind,
+            docs: docs::of(element),
+        });
     }
     constants
 }
@@ -109,7 +129,11 @@ fn domain_list(root: &Element, domains: &Domains<'_>, faults: &mut Faults) -> Ve
         if let Some(name) = element.attribute("name")
             && let Some(wire) = domains.wire(name, &element.position, faults)
         {
-            list.push(Domain { name: name.to_owned(), wire, docs: docs::of(element) });
+            list.push(Domain {
+                name: name.to_owned(),
+                wire,
+                docs: docs::of(element),
+            });
         }
     }
     list

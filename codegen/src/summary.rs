@@ -75,9 +75,20 @@ impl fmt::Display for Summary {
         writeln!(
             f,
             "AMQP {}: {} constants, {} domains, {} classes, {} methods, {} fields, {} properties",
-            self.version, self.constants, self.domains, self.classes, self.methods, self.fields, self.properties
+            self.version,
+            self.constants,
+            self.domains,
+            self.classes,
+            self.methods,
+            self.fields,
+            self.properties
         )?;
-        let width = self.class.iter().map(|class| class.name.len()).max().unwrap_or_default();
+        let width = self
+            .class
+            .iter()
+            .map(|class| class.name.len())
+            .max()
+            .unwrap_or_default();
         for class in &self.class {
             writeln!(
                 f,

@@ -30,7 +30,11 @@ pub fn decode<'a>(file: &str, octets: &'a [u8]) -> Result<&'a str, SpecErrors> {
 /// `octets` is more than [`MAX_OCTETS`].
 pub fn check_size(file: &str, octets: u64) -> Result<(), SpecErrors> {
     let limit = MAX_OCTETS as u64;
-    if octets > limit { Err(error_at(file, 1, Fault::TooLarge { octets, limit })) } else { Ok(()) }
+    if octets > limit {
+        Err(error_at(file, 1, Fault::TooLarge { octets, limit }))
+    } else {
+        Ok(())
+    }
 }
 
 /// Parses the text of a specification or overlay; `file` is its name in error messages.
@@ -40,7 +44,11 @@ pub fn check_size(file: &str, octets: u64) -> Result<(), SpecErrors> {
 pub fn parse(file: &str, text: &str) -> Result<Document, SpecErrors> {
     check_size(file, text.len() as u64)?;
     let mut parser = Parser {
-        lines: Lines { text, offset: 0, line: 1 },
+        lines: Lines {
+            text,
+            offset: 0,
+            line: 1,
+        },
         file: file.into(),
         open: Vec::new(),
         root: None,
@@ -57,11 +65,20 @@ pub fn parse(file: &str, text: &str) -> Result<Document, SpecErrors> {
 }
 
 fn error_at(file: &str, line: u32, fault: Fault) -> SpecErrors {
-    SpecError { position: Position { file: file.into(), line }, fault }.into()
+    SpecError {
+        position: Position {
+            file: file.into(),
+            line,
+        },
+        fault,
+    }
+    .into()
 }
 
 fn newlines(octets: &[u8]) -> u32 {
-    octets.iter().fold(0, |lines, octet| lines + u32::from(*octet == b'\n'))
+    octets
+        .iter()
+        .fold(0, |lines, octet| lines + u32::from(*octet == b'\n'))
 }
 
 /// Turns growing offsets into line numbers, reading the text once.
@@ -97,11 +114,17 @@ enum Open {
 
 impl Parser<'_> {
     fn position(&self, line: u32) -> Position {
-        Position { file: self.file.clone(), line }
+        Position {
+            file: self.file.clone(),
+            line,
+        }
     }
 
     fn stop<T>(&self, line: u32, fault: Fault) -> Result<T, SpecError> {
-        Err(SpecError { position: self.position(line), fault })
+        Err(SpecError {
+            position: self.position(line),
+            fault,
+        })
     }
 
     fn run(&mut self) -> Result<(), SpecError> {
@@ -114,7 +137,12 @@ impl Parser<'_> {
                 Err(error) => {
                     let offset = usize::try_from(reader.error_position()).unwrap_or(usize::MAX);
                     let line = self.lines.at(offset.max(start));
-                    return self.stop(line, Fault::Xml { message: error.to_string() });
+                    return self.stop(
+                        line,
+                        Fault::Xml {
+                            message: error.to_string(),
+                        },
+                    );
                 }
             };
             match event {
@@ -132,10 +160,22 @@ impl Parser<'_> {
                         Ok(None) => match quick_xml::escape::resolve_predefined_entity(&entity) {
                             Some(value) => value.to_owned(),
                             None => {
-                                return self.stop(line, Fault::UnknownEntity { name: entity.to_string() });
+                                return self.stop(
+                                    line,
+                                    Fault::UnknownEntity {
+                                        name: entity.to_string(),
+                                    },
+                                );
                             }
                         },
-                        Err(error) => return self.stop(line, Fault::Xml { message: error.to_string() }),
+                        Err(error) => {
+                            return self.stop(
+                                line,
+                                Fault::Xml {
+                                    message: error.to_string(),
+                                },
+                            );
+                        }
                     };
                     self.text(&value, line)?;
                 }
@@ -147,15 +187,23 @@ impl Parser<'_> {
                         && !encoding.eq_ignore_ascii_case("utf-8")
                         && !encoding.eq_ignore_ascii_case("us-ascii")
                     {
-                        return self.stop(line, Fault::Encoding { encoding: encoding.into_owned() });
+                        return self.stop(
+                            line,
+                            Fault::Encoding {
+                                encoding: encoding.into_owned(),
+                            },
+                        );
                     }
                 }
                 Event::Comment(_) | Event::PI(_) | Event::DocType(_) => {}
                 Event::Eof => {
                     return match self.open.pop() {
-                        Some(open) => {
-                            self.stop(line, Fault::UnexpectedEnd { element: open.name().to_owned() })
-                        }
+                        Some(open) => self.stop(
+                            line,
+                            Fault::UnexpectedEnd {
+                                element: open.name().to_owned(),
+                            },
+                        ),
                         None => Ok(()),
                     };
                 }
@@ -171,11 +219,25 @@ impl Parser<'_> {
         for attribute in tag.attributes() {
             let attribute = match attribute {
                 Ok(attribute) => attribute,
-                Err(error) => return self.stop(line, Fault::Xml { message: error.to_string() }),
+                Err(error) => {
+                    return self.stop(
+                        line,
+                        Fault::Xml {
+                            message: error.to_string(),
+                        },
+                    );
+                }
             };
             match attribute.normalized_value(XmlVersion::Implicit1_0) {
                 Ok(value) => attributes.push((attribute.key.as_ref().to_owned(), value.into_owned())),
-                Err(error) => return self.stop(line, Fault::Xml { message: error.to_string() }),
+                Err(error) => {
+                    return self.stop(
+                        line,
+                        Fault::Xml {
+                            message: error.to_string(),
+                        },
+                    );
+                }
             }
         }
         let tag = match self.open.last() {
@@ -189,13 +251,25 @@ impl Parser<'_> {
                 }
             },
             None if self.root.is_some() => {
-                return self.stop(line, Fault::AfterRoot { found: format!("<{name}>") });
+                return self.stop(
+                    line,
+                    Fault::AfterRoot {
+                        found: format!("<{name}>"),
+                    },
+                );
             }
             None if name == Tag::Amqp.name() => match other_grammar(&attributes) {
                 Some(grammar) => return self.stop(line, Fault::OtherGrammar { grammar }),
                 None => Some(Tag::Amqp),
             },
-            None => return self.stop(line, Fault::NotAmqp { element: name.to_owned() }),
+            None => {
+                return self.stop(
+                    line,
+                    Fault::NotAmqp {
+                        element: name.to_owned(),
+                    },
+                );
+            }
         };
         let Some(tag) = tag else {
             self.open.push(Open::Ignored(name.to_owned()));
@@ -207,17 +281,29 @@ impl Parser<'_> {
                     [] => "none".to_owned(),
                     known => known.join(", "),
                 };
-                let fault = Fault::UnknownAttribute { attribute: key.clone(), element: tag.name(), expected };
+                let fault = Fault::UnknownAttribute {
+                    attribute: key.clone(),
+                    element: tag.name(),
+                    expected,
+                };
                 self.faults.report(&position, fault);
             }
         }
-        let element = Element { tag, position, attributes, children: Vec::new(), text: String::new() };
+        let element = Element {
+            tag,
+            position,
+            attributes,
+            children: Vec::new(),
+            text: String::new(),
+        };
         self.open.push(Open::Known(element));
         Ok(())
     }
 
     fn end(&mut self) {
-        let Some(Open::Known(element)) = self.open.pop() else { return };
+        let Some(Open::Known(element)) = self.open.pop() else {
+            return;
+        };
         match self.open.last_mut() {
             Some(Open::Known(parent)) => parent.children.push(element),
             Some(Open::Ignored(_)) => {}
@@ -231,7 +317,12 @@ impl Parser<'_> {
             Some(Open::Ignored(_)) => {}
             None if text.trim_matches(['\u{feff}', ' ', '\t', '\r', '\n']).is_empty() => {}
             None if self.root.is_some() => {
-                return self.stop(line, Fault::AfterRoot { found: "text".to_owned() });
+                return self.stop(
+                    line,
+                    Fault::AfterRoot {
+                        found: "text".to_owned(),
+                    },
+                );
             }
             None => {
                 let message = "text before the first element".to_owned();
@@ -253,13 +344,26 @@ impl Open {
 
 fn unexpected_element(name: &str, parent: Tag) -> Fault {
     let expected: Vec<String> = parent.children().iter().map(|tag| format!("<{tag}>")).collect();
-    let expected = if expected.is_empty() { "text alone".to_owned() } else { expected.join(", ") };
-    Fault::UnexpectedElement { element: name.to_owned(), parent: parent.name(), expected }
+    let expected = if expected.is_empty() {
+        "text alone".to_owned()
+    } else {
+        expected.join(", ")
+    };
+    Fault::UnexpectedElement {
+        element: name.to_owned(),
+        parent: parent.name(),
+        expected,
+    }
 }
 
 /// Recognises the later versions of AMQP, whose documents also begin with `<amqp>`.
 fn other_grammar(attributes: &[(String, String)]) -> Option<&'static str> {
-    let attribute = |name: &str| attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let attribute = |name: &str| {
+        attributes
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    };
     match (attribute("major"), attribute("minor"), attribute("xmlns")) {
         (Some("0"), Some("10"), _) => Some("AMQP 0-10"),
         (None, _, Some(_)) => Some("AMQP 1.0"),

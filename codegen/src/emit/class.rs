@@ -18,9 +18,17 @@ pub(super) struct Lifetimes {
 impl Lifetimes {
     pub(super) fn new(borrows: bool) -> Self {
         if borrows {
-            Self { a: quote!(<'a>), anonymous: quote!(<'_>), owned: quote!(<'static>) }
+            Self {
+                a: quote!(<'a>),
+                anonymous: quote!(<'_>),
+                owned: quote!(<'static>),
+            }
         } else {
-            Self { a: quote!(), anonymous: quote!(), owned: quote!() }
+            Self {
+                a: quote!(),
+                anonymous: quote!(),
+                owned: quote!(),
+            }
         }
     }
 
@@ -44,7 +52,10 @@ pub(super) fn borrows<'f>(mut fields: impl Iterator<Item = &'f Field>) -> bool {
 
 pub(super) fn module(class: &Class, root: &Lifetimes, options: Options) -> Module {
     let index = class.index;
-    let methods = class.methods.iter().map(|item| method::items(class, item, options));
+    let methods = class
+        .methods
+        .iter()
+        .map(|item| method::items(class, item, options));
     let content = class.has_content().then(|| properties::items(class, options));
     let replies = class.methods.iter().filter(|method| method.responses.len() > 1);
     let replies = replies.map(|method| reply_enum(class, method, options));
@@ -73,7 +84,11 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
     let root = &root.a;
     let reader = if a.is_empty() { quote!(<'_>) } else { a.clone() };
     let class_variant = type_ident(&class.name);
-    let names: Vec<_> = class.methods.iter().map(|method| type_ident(&method.name)).collect();
+    let names: Vec<_> = class
+        .methods
+        .iter()
+        .map(|method| type_ident(&method.name))
+        .collect();
     let payloads: Vec<_> = class
         .methods
         .iter()
@@ -92,8 +107,14 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
             quote!(#name #anonymous)
         })
         .collect();
-    let links = class.methods.iter().map(|method| format!(" See [`{}`].", type_ident(&method.name)));
-    let renames = class.methods.iter().map(|method| serde::variant(&method.name, options));
+    let links = class
+        .methods
+        .iter()
+        .map(|method| format!(" See [`{}`].", type_ident(&method.name)));
+    let renames = class
+        .methods
+        .iter()
+        .map(|method| serde::variant(&method.name, options));
     let indices = class.methods.iter().map(|method| method.index);
     let summary = format!(" A method of the class `{}`.", class.name);
     let derives = serde::method_enum(options);
@@ -184,8 +205,15 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
 /// The enum of the methods that may answer `method`.
 fn reply_enum(class: &Class, method: &Method, options: Options) -> TokenStream {
     let name = format_ident!("{}Reply", names::upper_camel(&method.name));
-    let responses: Vec<&Method> = class.methods.iter().filter(|other| method.responses.contains(&other.name)).collect();
-    let variants: Vec<_> = responses.iter().map(|response| type_ident(&response.name)).collect();
+    let responses: Vec<&Method> = class
+        .methods
+        .iter()
+        .filter(|other| method.responses.contains(&other.name))
+        .collect();
+    let variants: Vec<_> = responses
+        .iter()
+        .map(|response| type_ident(&response.name))
+        .collect();
     let owned: Vec<_> = responses
         .iter()
         .map(|response| {

@@ -22,8 +22,15 @@ pub(super) fn module(protocol: &Protocol) -> Module {
             }
         }
     });
-    let codes = || protocol.constants.iter().filter(|constant| constant.kind != ConstantKind::Number);
-    let code_idents: Vec<_> = codes().map(|constant| ident(&names::shouty(&constant.name))).collect();
+    let codes = || {
+        protocol
+            .constants
+            .iter()
+            .filter(|constant| constant.kind != ConstantKind::Number)
+    };
+    let code_idents: Vec<_> = codes()
+        .map(|constant| ident(&names::shouty(&constant.name)))
+        .collect();
     let code_names = codes().map(|constant| names::shouty(&constant.name));
     let of_kind = |kind| {
         let idents: Vec<_> = codes()

@@ -8,7 +8,13 @@ use crate::protocol::Docs;
 /// The attributes of a doc comment: the specification's prose, then facts as paragraphs of their own.
 pub(super) fn attributes(docs: &Docs, fallback: &str, facts: &[String]) -> TokenStream {
     let text = markdown(docs, fallback, facts);
-    let lines = text.lines().map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
+    let lines = text.lines().map(|line| {
+        if line.is_empty() {
+            String::new()
+        } else {
+            format!(" {line}")
+        }
+    });
     quote!(#(#[doc = #lines])*)
 }
 
@@ -16,12 +22,23 @@ pub(super) fn attributes(docs: &Docs, fallback: &str, facts: &[String]) -> Token
 pub(super) fn markdown(docs: &Docs, fallback: &str, facts: &[String]) -> String {
     let mut paragraphs: Vec<String> = docs.paragraphs.iter().map(|text| escape(text)).collect();
     if paragraphs.is_empty() {
-        let label = if docs.label.is_empty() { fallback } else { &docs.label };
+        let label = if docs.label.is_empty() {
+            fallback
+        } else {
+            &docs.label
+        };
         paragraphs.push(sentence(&escape(label)));
     }
     if !docs.asserts.is_empty() {
-        let asserts = docs.asserts.iter().map(|assert| escape(assert)).collect::<Vec<_>>().join("; ");
-        paragraphs.push(format!("The standard asserts: {asserts}. Brokers do not enforce it."));
+        let asserts = docs
+            .asserts
+            .iter()
+            .map(|assert| escape(assert))
+            .collect::<Vec<_>>()
+            .join("; ");
+        paragraphs.push(format!(
+            "The standard asserts: {asserts}. Brokers do not enforce it."
+        ));
     }
     paragraphs.extend(facts.iter().cloned());
     paragraphs.join("\n\n")
@@ -30,14 +47,17 @@ pub(super) fn markdown(docs: &Docs, fallback: &str, facts: &[String]) -> String 
 /// Begins with a capital and ends with a full stop.
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
-    let first: String = characters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let first: String = characters
+        .next()
+        .map(|first| first.to_uppercase().collect())
+        .unwrap_or_default();
     let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{first}{}{stop}", characters.as_str())
 }
 
 /// Keeps rustdoc from taking plain text for links or HTML; what stands in back-ticks is left alone.
 fn escape(text: &str) -> String {
-    let balanced = text.matches('`').count() % 2 == 0;
+    let balanced = text.matches('`').count().is_multiple_of(2);
     let mut escaped = String::with_capacity(text.len());
     let mut code = false;
     for character in text.chars() {

@@ -8,12 +8,19 @@ use crate::names;
 use crate::protocol::{Field, WireType};
 
 /// Domains whose values must not be mixed up with other integers, and the runtime's types for them.
-const NEWTYPES: [(&str, &str, &str); 2] =
-    [("delivery_tag", "DeliveryTag", "delivery_tag"), ("reply_code", "ReplyCode", "reply_code")];
+const NEWTYPES: [(&str, &str, &str); 2] = [
+    ("delivery_tag", "DeliveryTag", "delivery_tag"),
+    ("reply_code", "ReplyCode", "reply_code"),
+];
 
 fn newtype(field: &Field) -> Option<(Ident, Ident)> {
     let domain = names::plain(&field.domain);
-    let expected = |name: &str| matches!((name, field.wire), ("delivery_tag", WireType::LongLong) | ("reply_code", WireType::Short));
+    let expected = |name: &str| {
+        matches!(
+            (name, field.wire),
+            ("delivery_tag", WireType::LongLong) | ("reply_code", WireType::Short)
+        )
+    };
     NEWTYPES
         .iter()
         .find(|(name, ..)| *name == domain && expected(name))
@@ -79,14 +86,22 @@ pub(super) fn zero_len(wire: WireType) -> usize {
 
 /// An expression for the value as a runtime call wants it: by reference when it borrows.
 pub(super) fn argument(field: &Field, value: &TokenStream) -> TokenStream {
-    if field.wire.borrows() { quote!(&#value) } else { value.clone() }
+    if field.wire.borrows() {
+        quote!(&#value)
+    } else {
+        value.clone()
+    }
 }
 
 /// The name of a local variable that holds the field while decoding.
 pub(super) fn local(field: &Field) -> Ident {
     let name = field_ident(&field.name);
     // `reader` is the parameter that the next field is read from.
-    if name == "reader" { format_ident!("reader_") } else { name }
+    if name == "reader" {
+        format_ident!("reader_")
+    } else {
+        name
+    }
 }
 
 /// Where a decoding error says it happened: `queue.declare.arguments`.

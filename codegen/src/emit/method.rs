@@ -30,7 +30,13 @@ pub(super) fn items(class: &Class, method: &Method, options: Options) -> TokenSt
     }
 }
 
-fn structure(class: &Class, method: &Method, shown: &[&Field], lifetimes: &Lifetimes, options: Options) -> TokenStream {
+fn structure(
+    class: &Class,
+    method: &Method,
+    shown: &[&Field],
+    lifetimes: &Lifetimes,
+    options: Options,
+) -> TokenStream {
     let name = type_ident(&method.name);
     let a = &lifetimes.a;
     let copy = a.is_empty().then(|| quote!(Copy,));
@@ -64,13 +70,23 @@ fn facts(class: &Class, method: &Method) -> Vec<String> {
     let answered = match method.responses.as_slice() {
         [] => String::new(),
         responses => {
-            let links: Vec<_> =
-                responses.iter().map(|response| format!("[`{}`]", type_ident(response))).collect();
+            let links: Vec<_> = responses
+                .iter()
+                .map(|response| format!("[`{}`]", type_ident(response)))
+                .collect();
             format!(", answered by {}", links.join(" or "))
         }
     };
-    let content = if method.content { ", followed by a content header and body" } else { "" };
-    let deprecated = if method.deprecated { ", deprecated by the standard" } else { "" };
+    let content = if method.content {
+        ", followed by a content header and body"
+    } else {
+        ""
+    };
+    let deprecated = if method.deprecated {
+        ", deprecated by the standard"
+    } else {
+        ""
+    };
     vec![format!(
         "`{}.{}` ({}.{}), sent by {senders}{answered}{content}{deprecated}.",
         class.name, method.name, class.index, method.index
@@ -115,7 +131,11 @@ fn codec(class: &Class, method: &Method, lifetimes: &Lifetimes) -> TokenStream {
 fn init(item: &Field) -> TokenStream {
     let name = field_ident(&item.name);
     let local = field::local(item);
-    if name == local { quote!(#name) } else { quote!(#name: #local) }
+    if name == local {
+        quote!(#name)
+    } else {
+        quote!(#name: #local)
+    }
 }
 
 fn encoded_len(method: &Method) -> TokenStream {
@@ -144,7 +164,11 @@ fn encoded_len(method: &Method) -> TokenStream {
 fn write(argument: &Argument) -> TokenStream {
     let value = |item: &Field| {
         let name = field_ident(&item.name);
-        if item.reserved { field::zero(item.wire) } else { field::argument(item, &quote!(self.#name)) }
+        if item.reserved {
+            field::zero(item.wire)
+        } else {
+            field::argument(item, &quote!(self.#name))
+        }
     };
     match argument {
         Argument::Field(item) => {
@@ -172,7 +196,10 @@ fn read(path: &str, argument: &Argument) -> TokenStream {
             }
         }
         Argument::Bits(run) => {
-            let context = run.first().map(|first| field::context(path, first)).unwrap_or_default();
+            let context = run
+                .first()
+                .map(|first| field::context(path, first))
+                .unwrap_or_default();
             let locals = run.iter().map(|item| {
                 let local = field::local(item);
                 if item.reserved { quote!(_) } else { quote!(#local) }
@@ -190,7 +217,11 @@ pub(super) fn into_owned(name: &TokenStream, shown: &[&Field], lifetimes: &Lifet
     } else {
         let inits = shown.iter().map(|item| {
             let name = field_ident(&item.name);
-            if item.wire.borrows() { quote!(#name: self.#name.into_owned()) } else { quote!(#name: self.#name) }
+            if item.wire.borrows() {
+                quote!(#name: self.#name.into_owned())
+            } else {
+                quote!(#name: self.#name)
+            }
         });
         quote!(#name { #(#inits),* })
     };

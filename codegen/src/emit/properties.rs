@@ -12,7 +12,10 @@ pub(super) fn items(class: &Class, options: Options) -> TokenStream {
     let lifetimes = Lifetimes::of_properties(class);
     let Lifetimes { a, anonymous, owned } = &lifetimes;
     let copy = a.is_empty().then(|| quote!(Copy,));
-    let summary = format!(" Content properties of the class `{}`: each is present or absent.", class.name);
+    let summary = format!(
+        " Content properties of the class `{}`: each is present or absent.",
+        class.name
+    );
     let derives = serde::structure(options);
     let fields = class.properties.iter().map(|item| {
         let docs = docs::attributes(&item.docs, &item.domain, &[]);
@@ -52,7 +55,11 @@ pub(super) fn items(class: &Class, options: Options) -> TokenStream {
 /// A bit is its own presence; anything else is optional.
 fn property_type(item: &Field) -> TokenStream {
     let rust = field::rust_type(item, &quote!('a));
-    if item.wire == WireType::Bit { rust } else { quote!(Option<#rust>) }
+    if item.wire == WireType::Bit {
+        rust
+    } else {
+        quote!(Option<#rust>)
+    }
 }
 
 fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
@@ -63,7 +70,11 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
         .iter()
         .map(|item| {
             let name = field_ident(&item.name);
-            if item.wire == WireType::Bit { quote!(self.#name) } else { quote!(self.#name.is_some()) }
+            if item.wire == WireType::Bit {
+                quote!(self.#name)
+            } else {
+                quote!(self.#name.is_some())
+            }
         })
         .collect();
     let valued = || class.properties.iter().filter(|item| item.wire != WireType::Bit);
@@ -87,16 +98,24 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
         }
     });
     let locals: Vec<_> = class.properties.iter().map(field::local).collect();
-    let reads = class.properties.iter().filter(|item| item.wire != WireType::Bit).map(|item| {
-        let local = field::local(item);
-        let call = field::call(item);
-        let context = field::context(&path, item);
-        quote!(let #local = if #local { Some(reader.#call(#context)?) } else { None };)
-    });
+    let reads = class
+        .properties
+        .iter()
+        .filter(|item| item.wire != WireType::Bit)
+        .map(|item| {
+            let local = field::local(item);
+            let call = field::call(item);
+            let context = field::context(&path, item);
+            quote!(let #local = if #local { Some(reader.#call(#context)?) } else { None };)
+        });
     let inits = class.properties.iter().map(|item| {
         let name = field_ident(&item.name);
         let local = field::local(item);
-        if name == local { quote!(#name) } else { quote!(#name: #local) }
+        if name == local {
+            quote!(#name)
+        } else {
+            quote!(#name: #local)
+        }
     });
     let len = match valued().count() {
         0 => quote!(amqp::property_flags_len([#(#flags),*])),

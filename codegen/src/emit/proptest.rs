@@ -10,8 +10,16 @@ use crate::protocol::{Class, Field, WireType};
 /// proptest implements `Strategy` for tuples of at most twelve.
 const TUPLE: usize = 10;
 
-pub(super) fn structure(name: &Ident, fields: &[&Field], lifetimes: &Lifetimes, options: Options) -> Option<TokenStream> {
-    let types = fields.iter().map(|item| (field_ident(&item.name), field::rust_type(item, &quote!('static)))).collect();
+pub(super) fn structure(
+    name: &Ident,
+    fields: &[&Field],
+    lifetimes: &Lifetimes,
+    options: Options,
+) -> Option<TokenStream> {
+    let types = fields
+        .iter()
+        .map(|item| (field_ident(&item.name), field::rust_type(item, &quote!('static))))
+        .collect();
     let owned = &lifetimes.owned;
     options.proptest.then(|| arbitrary(&quote!(#name #owned), types))
 }
@@ -22,12 +30,18 @@ pub(super) fn properties(class: &Class, lifetimes: &Lifetimes, options: Options)
         .iter()
         .map(|item| {
             let rust = field::rust_type(item, &quote!('static));
-            let rust = if item.wire == WireType::Bit { rust } else { quote!(Option<#rust>) };
+            let rust = if item.wire == WireType::Bit {
+                rust
+            } else {
+                quote!(Option<#rust>)
+            };
             (field_ident(&item.name), rust)
         })
         .collect();
     let owned = &lifetimes.owned;
-    options.proptest.then(|| arbitrary(&quote!(Properties #owned), types))
+    options
+        .proptest
+        .then(|| arbitrary(&quote!(Properties #owned), types))
 }
 
 fn arbitrary(rust: &TokenStream, fields: Vec<(Ident, TokenStream)>) -> TokenStream {
@@ -50,7 +64,10 @@ fn arbitrary(rust: &TokenStream, fields: Vec<(Ident, TokenStream)>) -> TokenStre
         let local = local(name);
         quote!(#name: #local)
     });
-    implement(rust, &quote!(proptest::strategy::Strategy::prop_map((#(#groups,)*), |(#(#patterns,)*)| Self { #(#inits),* })))
+    implement(
+        rust,
+        &quote!(proptest::strategy::Strategy::prop_map((#(#groups,)*), |(#(#patterns,)*)| Self { #(#inits),* })),
+    )
 }
 
 fn local(name: &Ident) -> Ident {
@@ -62,7 +79,9 @@ pub(super) fn enumeration(rust: &TokenStream, variants: &[Ident], options: Optio
     let arms = variants.iter().map(|variant| {
         quote!(proptest::strategy::Strategy::boxed(proptest::strategy::Strategy::prop_map(proptest::prelude::any(), Self::#variant)))
     });
-    options.proptest.then(|| implement(rust, &quote!(proptest::strategy::Union::new([#(#arms),*]))))
+    options
+        .proptest
+        .then(|| implement(rust, &quote!(proptest::strategy::Union::new([#(#arms),*]))))
 }
 
 fn implement(rust: &TokenStream, strategy: &TokenStream) -> TokenStream {

@@ -9,7 +9,12 @@ use crate::protocol::{Class, Protocol};
 
 /// The lifetimes of the enum over all methods.
 pub(super) fn lifetimes(protocol: &Protocol) -> Lifetimes {
-    Lifetimes::new(protocol.classes.iter().any(|class| !Lifetimes::of_class(class).a.is_empty()))
+    Lifetimes::new(
+        protocol
+            .classes
+            .iter()
+            .any(|class| !Lifetimes::of_class(class).a.is_empty()),
+    )
 }
 
 pub(super) fn module(protocol: &Protocol, options: Options) -> Module {
@@ -44,12 +49,21 @@ fn payloads(classes: &[&Class], name: &str, lifetimes: impl Fn(&Class) -> TokenS
 }
 
 fn methods(protocol: &Protocol, options: Options) -> TokenStream {
-    let classes: Vec<&Class> = protocol.classes.iter().filter(|class| !class.methods.is_empty()).collect();
+    let classes: Vec<&Class> = protocol
+        .classes
+        .iter()
+        .filter(|class| !class.methods.is_empty())
+        .collect();
     let Lifetimes { a, anonymous, owned } = lifetimes(protocol);
     let variants: Vec<_> = classes.iter().map(|class| type_ident(&class.name)).collect();
     let modules: Vec<_> = classes.iter().map(|class| field_ident(&class.name)).collect();
     let types = payloads(&classes, "Method", |class| Lifetimes::of_class(class).a);
-    let links = modules.iter().map(|module| format!(" Methods of [`{}`](mod@{module}).", module.to_string().trim_start_matches("r#")));
+    let links = modules.iter().map(|module| {
+        format!(
+            " Methods of [`{}`](mod@{module}).",
+            module.to_string().trim_start_matches("r#")
+        )
+    });
     let ids = classes.iter().flat_map(|class| {
         class.methods.iter().map(|method| {
             let (class, method) = (class.index, method.index);
@@ -142,17 +156,25 @@ fn methods(protocol: &Protocol, options: Options) -> TokenStream {
 }
 
 fn properties(protocol: &Protocol, options: Options) -> TokenStream {
-    let classes: Vec<&Class> = protocol.classes.iter().filter(|class| class.has_content()).collect();
+    let classes: Vec<&Class> = protocol
+        .classes
+        .iter()
+        .filter(|class| class.has_content())
+        .collect();
     if classes.is_empty() {
         return quote!();
     }
-    let borrows = classes.iter().any(|class| !Lifetimes::of_properties(class).a.is_empty());
+    let borrows = classes
+        .iter()
+        .any(|class| !Lifetimes::of_properties(class).a.is_empty());
     let Lifetimes { a, anonymous, owned } = Lifetimes::new(borrows);
     let reader = if borrows { quote!(<'a>) } else { quote!(<'_>) };
     let variants: Vec<_> = classes.iter().map(|class| type_ident(&class.name)).collect();
     let modules: Vec<_> = classes.iter().map(|class| field_ident(&class.name)).collect();
     let types = payloads(&classes, "Properties", |class| Lifetimes::of_properties(class).a);
-    let links = modules.iter().map(|module| format!(" See [`{module}::Properties`]."));
+    let links = modules
+        .iter()
+        .map(|module| format!(" See [`{module}::Properties`]."));
     let proptest = proptest::enumeration(&quote!(ContentProperties #owned), &variants, options);
     quote! {
         /// Content properties of any class that carries content.

@@ -16,7 +16,9 @@ fn derive() -> TokenStream {
 
 pub(super) fn structure(options: Options) -> Option<TokenStream> {
     let derive = derive();
-    options.serde.then(|| quote!(#derive #[serde(deny_unknown_fields)]))
+    options
+        .serde
+        .then(|| quote!(#derive #[serde(deny_unknown_fields)]))
 }
 
 /// `{"class": .., ..}`: the class's own enum adds the rest.
@@ -28,7 +30,9 @@ pub(super) fn root_enum(options: Options) -> Option<TokenStream> {
 /// `{.., "method": .., "arguments": ..}`
 pub(super) fn method_enum(options: Options) -> Option<TokenStream> {
     let derive = derive();
-    options.serde.then(|| quote!(#derive #[serde(tag = "method", content = "arguments", deny_unknown_fields)]))
+    options
+        .serde
+        .then(|| quote!(#derive #[serde(tag = "method", content = "arguments", deny_unknown_fields)]))
 }
 
 /// The specification's name of a class or method.

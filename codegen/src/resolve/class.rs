@@ -11,9 +11,17 @@ use crate::quirks;
 /// The flag words that the runtime reads hold this many properties.
 const MAX_PROPERTIES: usize = 60;
 
-pub(super) fn classes(root: &Element, version: Version, domains: &Domains<'_>, faults: &mut Faults) -> Vec<Class> {
+pub(super) fn classes(
+    root: &Element,
+    version: Version,
+    domains: &Domains<'_>,
+    faults: &mut Faults,
+) -> Vec<Class> {
     let mut names = Unique::new("class");
-    let mut indices = Indices { kind: "class", seen: Vec::new() };
+    let mut indices = Indices {
+        kind: "class",
+        seen: Vec::new(),
+    };
     let mut classes = Vec::new();
     for element in root.children_of(Tag::Class) {
         let name = names.name(element, faults);
@@ -21,7 +29,11 @@ pub(super) fn classes(root: &Element, version: Version, domains: &Domains<'_>, f
         let class = Class {
             name: name.unwrap_or_default().to_owned(),
             index: index.unwrap_or_default(),
-            handler: element.attribute("handler").or(name).unwrap_or_default().to_owned(),
+            handler: element
+                .attribute("handler")
+                .or(name)
+                .unwrap_or_default()
+                .to_owned(),
             chassis: chassis(element, faults),
             docs: docs::of(element),
             properties: properties(element, domains, faults),
@@ -36,7 +48,12 @@ fn properties(class: &Element, domains: &Domains<'_>, faults: &mut Faults) -> Ve
     let properties = fields(class, "property", domains, faults);
     for (property, element) in properties.iter().zip(class.children_of(Tag::Field)) {
         if property.reserved {
-            faults.report(&element.position, Fault::ReservedProperty { property: property.name.clone() });
+            faults.report(
+                &element.position,
+                Fault::ReservedProperty {
+                    property: property.name.clone(),
+                },
+            );
         }
     }
     if properties.len() > MAX_PROPERTIES {
@@ -52,7 +69,10 @@ fn properties(class: &Element, domains: &Domains<'_>, faults: &mut Faults) -> Ve
 
 fn methods(class: &Element, version: Version, domains: &Domains<'_>, faults: &mut Faults) -> Vec<Method> {
     let mut names = Unique::new("method");
-    let mut indices = Indices { kind: "method", seen: Vec::new() };
+    let mut indices = Indices {
+        kind: "method",
+        seen: Vec::new(),
+    };
     let mut methods: Vec<Method> = Vec::new();
     for element in class.children_of(Tag::Method) {
         let name = names.name(element, faults);
@@ -60,7 +80,12 @@ fn methods(class: &Element, version: Version, domains: &Domains<'_>, faults: &mu
         let name = name.unwrap_or_default();
         let chassis = chassis(element, faults);
         if chassis == Chassis::default() {
-            faults.report(&element.position, Fault::NoChassis { method: name.to_owned() });
+            faults.report(
+                &element.position,
+                Fault::NoChassis {
+                    method: name.to_owned(),
+                },
+            );
         }
         methods.push(Method {
             name: name.to_owned(),
@@ -75,7 +100,10 @@ fn methods(class: &Element, version: Version, domains: &Domains<'_>, faults: &mu
             arguments: arguments(fields(element, "field", domains, faults)),
         });
     }
-    let answers: Vec<String> = methods.iter().flat_map(|method| method.responses.clone()).collect();
+    let answers: Vec<String> = methods
+        .iter()
+        .flat_map(|method| method.responses.clone())
+        .collect();
     for method in &mut methods {
         method.is_response = answers.contains(&method.name);
     }
@@ -88,7 +116,9 @@ fn responses(class: &Element, method: &Element, version: Version, faults: &mut F
     let mut unique = Unique::new("response");
     let mut responses = Vec::new();
     for element in method.children_of(Tag::Response) {
-        let Some(response) = unique.name(element, faults) else { continue };
+        let Some(response) = unique.name(element, faults) else {
+            continue;
+        };
         if methods.iter().any(|name| name == response) {
             responses.push(response.to_owned());
         } else {
@@ -114,14 +144,20 @@ fn chassis(element: &Element, faults: &mut Faults) -> Chassis {
     let mut unique = Unique::new("chassis");
     let mut chassis = Chassis::default();
     for child in element.children_of(Tag::Chassis) {
-        let Some(name) = unique.name(child, faults) else { continue };
+        let Some(name) = unique.name(child, faults) else {
+            continue;
+        };
         let support = match child.required("implement", "MUST, SHOULD or MAY", faults) {
             Some("MUST") => Support::Must,
             Some("SHOULD") => Support::Should,
             Some("MAY") => Support::May,
             Some(value) => {
                 let expected = "MUST, SHOULD or MAY";
-                let fault = Fault::BadValue { attribute: "implement", value: value.to_owned(), expected };
+                let fault = Fault::BadValue {
+                    attribute: "implement",
+                    value: value.to_owned(),
+                    expected,
+                };
                 faults.report(&child.position, fault);
                 continue;
             }
@@ -132,7 +168,11 @@ fn chassis(element: &Element, faults: &mut Faults) -> Chassis {
             "client" => chassis.client = Some(support),
             _ => {
                 let expected = "`server` or `client`";
-                let fault = Fault::BadValue { attribute: "name", value: name.to_owned(), expected };
+                let fault = Fault::BadValue {
+                    attribute: "name",
+                    value: name.to_owned(),
+                    expected,
+                };
                 faults.report(&child.position, fault);
             }
         }
@@ -158,7 +198,13 @@ fn fields(parent: &Element, kind: &'static str, domains: &Domains<'_>, faults: &
         };
         let reserved = element.flag("reserved", faults);
         if let Some(wire) = domains.wire(&domain, &element.position, faults) {
-            fields.push(Field { name, domain, wire, reserved, docs: docs::of(element) });
+            fields.push(Field {
+                name,
+                domain,
+                wire,
+                reserved,
+                docs: docs::of(element),
+            });
         }
     }
     fields

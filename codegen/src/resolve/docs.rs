@@ -18,7 +18,11 @@ pub(super) fn of(element: &Element) -> Docs {
             _ => {}
         }
     }
-    Docs { label: fold(label), paragraphs, asserts: element.children_of(Tag::Assert).map(phrase).collect() }
+    Docs {
+        label: fold(label),
+        paragraphs,
+        asserts: element.children_of(Tag::Assert).map(phrase).collect(),
+    }
 }
 
 /// Appends the paragraphs of a text: what blank lines separate.
@@ -46,14 +50,20 @@ fn phrase(assert: &Element) -> String {
         "ne" => format!("not {value}"),
         "length" => format!("at most {value} octets"),
         "regexp" => format!("matches `{value}`"),
-        "syntax" => format!("follows the rule `{}`", assert.attribute("rule").unwrap_or_default()),
+        "syntax" => format!(
+            "follows the rule `{}`",
+            assert.attribute("rule").unwrap_or_default()
+        ),
         "le" => {
             let part = |name| assert.attribute(name).unwrap_or_default();
             format!("at most `{}` of `{}`", part("field"), part("method"))
         }
         "enum" => {
-            let values: Vec<String> =
-                assert.children_of(Tag::Value).filter_map(|value| value.attribute("name")).map(|name| format!("`{name}`")).collect();
+            let values: Vec<String> = assert
+                .children_of(Tag::Value)
+                .filter_map(|value| value.attribute("name"))
+                .map(|name| format!("`{name}`"))
+                .collect();
             format!("one of {}", values.join(", "))
         }
         check => format!("{check} {value}").trim().to_owned(),

@@ -27,7 +27,10 @@ pub(super) fn check(root: &Element, faults: &mut Faults) {
             methods.reserve(prelude, "a name of Rust's own", &class.position);
         }
         for method in class.children_of(Tag::Method) {
-            if let (2.., Some(name)) = (method.children_of(Tag::Response).count(), method.attribute("name")) {
+            if let (2.., Some(name)) = (
+                method.children_of(Tag::Response).count(),
+                method.attribute("name"),
+            ) {
                 let reply = format!("{}Reply", names::upper_camel(name));
                 methods.reserve(&reply, "the enum of a method's responses", &method.position);
             }
@@ -55,15 +58,22 @@ struct Scope {
 
 impl Scope {
     fn new(kind: &'static str, rust: fn(&str) -> String) -> Self {
-        Self { kind, rust, taken: Vec::new() }
+        Self {
+            kind,
+            rust,
+            taken: Vec::new(),
+        }
     }
 
     fn reserve(&mut self, rust: &str, what: &str, position: &Position) {
-        self.taken.push((rust.to_owned(), what.to_owned(), None, position.clone()));
+        self.taken
+            .push((rust.to_owned(), what.to_owned(), None, position.clone()));
     }
 
     fn add(&mut self, element: &Element, faults: &mut Faults) {
-        let Some(name) = element.attribute("name").filter(|name| names::is_valid(name)) else { return };
+        let Some(name) = element.attribute("name").filter(|name| names::is_valid(name)) else {
+            return;
+        };
         let rust = (self.rust)(name);
         let taken = self.taken.iter().find(|(taken, ..)| *taken == rust);
         match taken {
@@ -81,7 +91,8 @@ impl Scope {
             }
             None => {
                 let what = format!("`{name}`");
-                self.taken.push((rust, what, Some(name.to_owned()), element.position.clone()));
+                self.taken
+                    .push((rust, what, Some(name.to_owned()), element.position.clone()));
             }
         }
     }

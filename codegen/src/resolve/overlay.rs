@@ -19,7 +19,10 @@ pub(super) fn apply(
     faults: &mut Faults,
 ) -> (Element, Vec<ReplacedField>) {
     let mut root = base.root.clone();
-    let mut overlay = Overlay { replaced: Vec::new(), faults };
+    let mut overlay = Overlay {
+        replaced: Vec::new(),
+        faults,
+    };
     overlay.refuse_marks(&root);
     for document in overlays {
         overlay.check_version(&root, &document.root, version);
@@ -55,7 +58,12 @@ impl Overlay<'_> {
 
     fn refuse_marks(&mut self, element: &Element) {
         if element.attribute("overlay").is_some() {
-            self.faults.report(&element.position, Fault::OverlayMisplaced { element: element.tag.name() });
+            self.faults.report(
+                &element.position,
+                Fault::OverlayMisplaced {
+                    element: element.tag.name(),
+                },
+            );
         }
         for child in &element.children {
             self.refuse_marks(child);
@@ -70,7 +78,11 @@ impl Overlay<'_> {
                 Some(name) => Some(Mark::Replace(name.trim())),
                 None => {
                     let expected = "`extend` or `replace NAME`";
-                    let fault = Fault::BadValue { attribute: "overlay", value: value.to_owned(), expected };
+                    let fault = Fault::BadValue {
+                        attribute: "overlay",
+                        value: value.to_owned(),
+                        expected,
+                    };
                     self.faults.report(&element.position, fault);
                     None
                 }
@@ -96,7 +108,9 @@ impl Overlay<'_> {
     }
 
     fn named(&mut self, base: &mut Element, element: &Element) {
-        let Some(name) = element.required("name", "a name", self.faults) else { return };
+        let Some(name) = element.required("name", "a name", self.faults) else {
+            return;
+        };
         let Some(mark) = self.mark(element) else { return };
         let kind = element.tag.name();
         let is = |child: &Element, name| child.tag == element.tag && child.attribute("name") == Some(name);
@@ -104,7 +118,11 @@ impl Overlay<'_> {
             Mark::New => match base.children.iter().find(|child| is(child, name)) {
                 Some(first) => {
                     let first = first.position.clone();
-                    let fault = Fault::OverlayExists { kind, name: name.to_owned(), first };
+                    let fault = Fault::OverlayExists {
+                        kind,
+                        name: name.to_owned(),
+                        first,
+                    };
                     self.faults.report(&element.position, fault);
                 }
                 None => {
@@ -166,16 +184,23 @@ impl Overlay<'_> {
             self.refuse_marks(child);
         }
         let mut replacement = element.clone();
-        replacement.attributes.retain(|(attribute, _)| attribute != "overlay");
+        replacement
+            .attributes
+            .retain(|(attribute, _)| attribute != "overlay");
         if element.tag == Tag::Field {
-            self.replaced.push(ReplacedField { base: target.clone(), replacement: replacement.clone() });
+            self.replaced.push(ReplacedField {
+                base: target.clone(),
+                replacement: replacement.clone(),
+            });
         }
         *target = replacement;
     }
 
     fn missing(&mut self, base: &Element, element: &Element, name: &str, verb: &'static str) {
-        let names: Vec<&str> =
-            base.children_of(element.tag).filter_map(|child| child.attribute("name")).collect();
+        let names: Vec<&str> = base
+            .children_of(element.tag)
+            .filter_map(|child| child.attribute("name"))
+            .collect();
         let fault = Fault::OverlayMissing {
             kind: element.tag.name(),
             name: name.to_owned(),

@@ -17,7 +17,14 @@ impl Read for Element {
     fn required(&self, attribute: &'static str, expected: &'static str, faults: &mut Faults) -> Option<&str> {
         let value = self.attribute(attribute);
         if value.is_none() {
-            faults.report(&self.position, Fault::MissingAttribute { element: self.tag.name(), attribute, expected });
+            faults.report(
+                &self.position,
+                Fault::MissingAttribute {
+                    element: self.tag.name(),
+                    attribute,
+                    expected,
+                },
+            );
         }
         value
     }
@@ -27,7 +34,11 @@ impl Read for Element {
         let number = value.trim().parse().ok();
         if number.is_none() {
             let expected = "a whole number from 0 to 65535";
-            let fault = Fault::BadValue { attribute, value: value.to_owned(), expected };
+            let fault = Fault::BadValue {
+                attribute,
+                value: value.to_owned(),
+                expected,
+            };
             faults.report(&self.position, fault);
         }
         number
@@ -38,7 +49,11 @@ impl Read for Element {
             None | Some("0") => false,
             Some("1") => true,
             Some(value) => {
-                let fault = Fault::BadValue { attribute, value: value.to_owned(), expected: "`1` or `0`" };
+                let fault = Fault::BadValue {
+                    attribute,
+                    value: value.to_owned(),
+                    expected: "`1` or `0`",
+                };
                 faults.report(&self.position, fault);
                 false
             }
@@ -54,18 +69,31 @@ pub(super) struct Unique<'a> {
 
 impl<'a> Unique<'a> {
     pub(super) fn new(kind: &'static str) -> Self {
-        Self { kind, seen: Vec::new() }
+        Self {
+            kind,
+            seen: Vec::new(),
+        }
     }
 
     /// The element's name, unless it is missing, malformed or taken.
     pub(super) fn name(&mut self, element: &'a Element, faults: &mut Faults) -> Option<&'a str> {
         let name = element.required("name", "a name", faults)?;
         if !names::is_valid(name) {
-            faults.report(&element.position, Fault::BadName { kind: self.kind, name: name.to_owned() });
+            faults.report(
+                &element.position,
+                Fault::BadName {
+                    kind: self.kind,
+                    name: name.to_owned(),
+                },
+            );
             return None;
         }
         if let Some((_, first)) = self.seen.iter().find(|(seen, _)| *seen == name) {
-            let fault = Fault::DuplicateName { kind: self.kind, name: name.to_owned(), first: (*first).clone() };
+            let fault = Fault::DuplicateName {
+                kind: self.kind,
+                name: name.to_owned(),
+                first: (*first).clone(),
+            };
             faults.report(&element.position, fault);
             return None;
         }
