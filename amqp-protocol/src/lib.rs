@@ -1,2 +1,57 @@
-//! AMQP wire types, frames and generated methods.
+//! AMQP wire types, frames and generated methods: octets in, values out, and back.
+//!
+//! Decoding borrows from its input and allocates nothing; encoding appends to one buffer and cannot fail, because every
+//! limit is kept when a value is built. No input, however hostile, panics or sizes an allocation.
+//!
+//! - [`wire`]: strings, newtypes, [`Reader`] and [`Writer`];
+//! - [`table`]: field tables and arrays;
+//! - [`method`]: the traits that the generated methods implement;
+//! - [`frame`], [`content`], [`header`]: frames, contents that span them, and the protocol header before them.
+//!
+//! # Features
+//!
+//! - `serde`: every type reads and writes itself; deserializing yields owned data.
+//! - `proptest`: every type has a strategy.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+// Generated code says `::amqp_protocol::…` wherever it stands, inside this crate too.
+#[allow(unused_extern_crates, reason = "without a revision nothing is generated")]
+extern crate self as amqp_protocol;
+
+pub mod content;
+pub mod error;
+pub mod frame;
+pub mod header;
+pub mod method;
+pub mod table;
+pub mod wire;
+
+
+#[doc(inline)]
+pub use crate::error::{DecodeError, DecodeErrorKind, TooLong};
+#[doc(inline)]
+pub use crate::header::ProtocolHeader;
+#[doc(inline)]
+pub use crate::method::MethodId;
+#[doc(inline)]
+pub use crate::table::{FieldArray, FieldTable, FieldValue};
+#[doc(inline)]
+pub use crate::wire::{ChannelId, DeliveryTag, LongStr, Reader, ReplyCode, ShortStr, Writer};
+
+/// What generated code needs of other crates, under the features that bring them.
+#[doc(hidden)]
+pub mod __private {
+    #[cfg(feature = "proptest")]
+    pub use proptest;
+    #[cfg(feature = "serde")]
+    pub use serde;
+}

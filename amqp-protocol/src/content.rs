@@ -1,0 +1,213 @@
+//! Contents: the header that announces properties and body size, and a body that spans any number of frames.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::frame::payload_max;
+use crate::method::{Decode, Encode, IntoOwned, Properties, View};
+use crate::wire::{Reader, Writer};
+
+/// What a header frame carries: the size of the body and the properties of the content.
+///
+/// The wire's field `weight` is sent as 0 and ignored on receipt, as the specification asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ContentHeader<P> {
+    /// Octets of the body, over all its frames. 0 means that no body frame follows.
+    pub body_size: u64,
+    /// The properties of the class.
+    pub properties: P,
+}
+
+impl<P> ContentHeader<P> {
+    /// Decodes a header whose class is found out on the way: `properties` gets the class id and reads what belongs to it.
+    ///
+    /// # Errors
+    ///
+    /// `UnexpectedEnd`, and what `properties` finds.
+    #[inline]
+    pub fn decode_with<'a>(
+        reader: &mut Reader<'a>,
+        properties: impl FnOnce(u16, &mut Reader<'a>) -> Result<P, DecodeError>,
+    ) -> Result<Self, DecodeError> {
+        let class_id = reader.short("header.class_id")?;
+        reader.short("header.weight")?;
+        let body_size = reader.longlong("header.body_size")?;
+        Ok(Self {
+            body_size,
+            properties: properties(class_id, reader)?,
+        })
+    }
+}
+
+impl<P: Properties> Encode for ContentHeader<P> {
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        12 + self.properties.encoded_len()
+    }
+
+    #[inline]
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.short(P::CLASS_ID);
+        writer.short(0);
+        writer.longlong(self.body_size);
+        self.properties.encode(writer);
+    }
+}
+
+impl<'a, P: Properties + Decode<'a>> Decode<'a> for ContentHeader<P> {
+    #[inline]
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let start = reader.offset();
+        Self::decode_with(reader, |class_id, reader| {
+            if class_id == P::CLASS_ID {
+                P::decode(reader)
+            } else {
+                Err(DecodeError::new(
+                    DecodeErrorKind::UnknownClass(class_id),
+                    start,
+                    "header.class_id",
+                ))
+            }
+        })
+    }
+}
+
+impl<P: IntoOwned> IntoOwned for ContentHeader<P> {
+    type Owned = ContentHeader<P::Owned>;
+    fn into_owned(self) -> Self::Owned {
+        ContentHeader {
+            body_size: self.body_size,
+            properties: self.properties.into_owned(),
+        }
+    }
+}
+
+impl<V> View for ContentHeader<V>
+where
+    V: View,
+    for<'a> V::Of<'a>: Properties,
+{
+    type Of<'a> = ContentHeader<V::Of<'a>>;
+}
+
+/// The parts of a body, one for each frame of at most `frame_max` octets (0: no limit). They share the body's memory.
+/// An empty body has no part.
+///
+/// ```
+/// use amqp_protocol::content::split;
+/// use bytes::Bytes;
+///
+/// let parts: Vec<Bytes> = split(Bytes::from_static(b"0123456789"), 12).collect();
+/// assert_eq!(parts, ["0123", "4567", "89"]);
+/// ```
+pub fn split(mut body: Bytes, frame_max: u32) -> impl Iterator<Item = Bytes> {
+    let max = payload_max(frame_max).max(1) as usize;
+    std::iter::from_fn(move || {
+        let len = body.len().min(max);
+        (len > 0).then(|| body.split_to(len))
+    })
+}
+
+/// More body than the content header announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{received} octets of body where {announced} are announced")]
+pub struct BodyTooLong {
+    /// The size that the header announced.
+    pub announced: u64,
+    /// The octets of all frames so far, the last one included.
+    pub received: u64,
+}
+
+/// Gathers the frames of one body.
+///
+/// A body in one frame is not copied. Memory follows what has arrived, at most twice as much; what is announced sizes
+/// nothing.
+///
+/// ```
+/// use amqp_protocol::content::Assembler;
+/// use bytes::Bytes;
+///
+/// let mut body = Assembler::new(10);
+/// body.push(Bytes::from_static(b"01234"))?;
+/// body.push(Bytes::from_static(b"56789"))?;
+/// assert!(body.is_complete());
+/// assert_eq!(body.into_body(), "0123456789");
+/// # Ok::<(), amqp_protocol::content::BodyTooLong>(())
+/// ```
+#[derive(Debug)]
+pub struct Assembler {
+    announced: u64,
+    gathered: Gathered,
+}
+
+#[derive(Debug)]
+enum Gathered {
+    One(Bytes),
+    More(BytesMut),
+}
+
+impl Assembler {
+    /// Awaits a body of `body_size` octets. One of 0 octets has no frame and is complete at once.
+    #[inline]
+    pub const fn new(body_size: u64) -> Self {
+        Self {
+            announced: body_size,
+            gathered: Gathered::One(Bytes::new()),
+        }
+    }
+
+    /// Octets that have arrived.
+    #[inline]
+    pub fn received(&self) -> u64 {
+        match &self.gathered {
+            Gathered::One(part) => part.len() as u64,
+            Gathered::More(parts) => parts.len() as u64,
+        }
+    }
+
+    /// Whether all octets have arrived.
+    #[inline]
+    pub fn is_complete(&self) -> bool {
+        self.received() == self.announced
+    }
+
+    /// Takes the payload of the next body frame.
+    ///
+    /// # Errors
+    ///
+    /// When the frames hold more than was announced; the frame is not taken then.
+    pub fn push(&mut self, part: Bytes) -> Result<(), BodyTooLong> {
+        let received = self.received() + part.len() as u64;
+        if received > self.announced {
+            return Err(BodyTooLong {
+                announced: self.announced,
+                received,
+            });
+        }
+        match &mut self.gathered {
+            Gathered::One(first) if first.is_empty() => *first = part,
+            Gathered::One(first) => {
+                let mut parts = BytesMut::with_capacity(self.announced.min(2 * received) as usize);
+                parts.extend_from_slice(first);
+                parts.extend_from_slice(&part);
+                self.gathered = Gathered::More(parts);
+            }
+            Gathered::More(parts) => {
+                if parts.capacity() - parts.len() < part.len() {
+                    parts.reserve(self.announced.min(2 * received) as usize - parts.len());
+                }
+                parts.extend_from_slice(&part);
+            }
+        }
+        Ok(())
+    }
+
+    /// The body, as far as it has come.
+    pub fn into_body(self) -> Bytes {
+        match self.gathered {
+            Gathered::One(part) => part,
+            Gathered::More(parts) => parts.freeze(),
+        }
+    }
+}

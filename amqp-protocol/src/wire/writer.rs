@@ -1,0 +1,159 @@
+//! `Writer`: appends the wire's primitive types to a buffer. It knows no method and no frame.
+
+use crate::method::MethodId;
+use crate::table::FieldTable;
+use crate::wire::{Content, DeliveryTag, LongStr, ReplyCode, ShortStr};
+
+/// Appends fields to a buffer. The methods are named as those of [`Reader`](crate::Reader), and none can fail.
+///
+/// ```
+/// use amqp_protocol::{ShortStr, Writer};
+///
+/// let mut buffer = Vec::new();
+/// let mut writer = Writer::new(&mut buffer);
+/// writer.short(0);
+/// writer.shortstr(&ShortStr::from_static("hello"));
+/// writer.bits([true, false]);
+/// assert_eq!(buffer, b"\x00\x00\x05hello\x01");
+/// ```
+#[derive(Debug)]
+pub struct Writer<'b> {
+    out: &'b mut Vec<u8>,
+}
+
+impl<'b> Writer<'b> {
+    /// Appends to `out`.
+    #[inline]
+    pub const fn new(out: &'b mut Vec<u8>) -> Self {
+        Self { out }
+    }
+
+    /// One octet.
+    #[inline]
+    pub fn octet(&mut self, value: u8) {
+        self.out.push(value);
+    }
+
+    /// 16 bits, the most significant octet first.
+    #[inline]
+    pub fn short(&mut self, value: u16) {
+        self.out.extend_from_slice(&value.to_be_bytes());
+    }
+
+    /// 32 bits.
+    #[inline]
+    pub fn long(&mut self, value: u32) {
+        self.out.extend_from_slice(&value.to_be_bytes());
+    }
+
+    /// 64 bits.
+    #[inline]
+    pub fn longlong(&mut self, value: u64) {
+        self.out.extend_from_slice(&value.to_be_bytes());
+    }
+
+    /// Seconds since the start of 1970 (UTC).
+    #[inline]
+    pub fn timestamp(&mut self, seconds: u64) {
+        self.longlong(seconds);
+    }
+
+    /// A reply code of 16 bits.
+    #[inline]
+    pub fn reply_code(&mut self, code: ReplyCode) {
+        self.short(code.0);
+    }
+
+    /// A delivery tag of 64 bits.
+    #[inline]
+    pub fn delivery_tag(&mut self, tag: DeliveryTag) {
+        self.longlong(tag.0);
+    }
+
+    /// The class id and the method id.
+    #[inline]
+    pub fn method_id(&mut self, id: MethodId) {
+        self.long(u32::from(id.class) << 16 | u32::from(id.method));
+    }
+
+    /// An octet of length and the octets.
+    #[inline]
+    pub fn shortstr(&mut self, string: &ShortStr<'_>) {
+        self.octet(string.len() as u8);
+        self.octets(string.as_bytes());
+    }
+
+    /// Four octets of length and the octets.
+    #[inline]
+    pub fn longstr(&mut self, string: &LongStr<'_>) {
+        self.counted(string.as_bytes());
+    }
+
+    /// Four octets of length and the table's own octets, in one copy.
+    #[inline]
+    pub fn table(&mut self, table: &FieldTable<'_>) {
+        self.counted(table.as_octets());
+    }
+
+    /// A run of bits, packed from the least significant bit of each octet on. Unused bits are zero.
+    #[inline]
+    pub fn bits<const N: usize>(&mut self, bits: [bool; N]) {
+        for octet in bits.chunks(8) {
+            self.octet(
+                octet
+                    .iter()
+                    .rev()
+                    .fold(0, |packed, &bit| packed << 1 | u8::from(bit)),
+            );
+        }
+    }
+
+    /// The flags of a class's properties, in as few words as carry them all, at least one.
+    #[inline]
+    pub fn property_flags<const COUNT: usize>(&mut self, flags: [bool; COUNT]) {
+        let words = property_flags_len(flags) / 2;
+        let mut chunks = flags.chunks(15);
+        for index in 0..words {
+            let present = chunks.next().unwrap_or_default();
+            let word = present
+                .iter()
+                .zip((1..16).rev())
+                .fold(0, |word, (&flag, bit)| word | u16::from(flag) << bit);
+            self.short(word | u16::from(index + 1 < words));
+        }
+    }
+
+    /// The domain `content` of AMQP 0-9.
+    pub fn content(&mut self, content: &Content<'_>) {
+        let (form, octets) = match content {
+            Content::Inline(octets) => (0, octets),
+            Content::Reference(octets) => (1, octets),
+        };
+        self.octet(form);
+        self.longstr(octets);
+    }
+
+    /// Octets as they are.
+    #[inline]
+    pub(crate) fn octets(&mut self, octets: &[u8]) {
+        self.out.extend_from_slice(octets);
+    }
+
+    /// Four octets of length and the octets, which are at most `u32::MAX`.
+    #[inline]
+    pub(crate) fn counted(&mut self, octets: &[u8]) {
+        self.long(octets.len() as u32);
+        self.octets(octets);
+    }
+}
+
+/// How many octets [`Writer::property_flags`] writes for these flags: two for each word up to the last one that carries a
+/// flag, and never fewer than two.
+#[inline]
+pub fn property_flags_len<const COUNT: usize>(flags: [bool; COUNT]) -> usize {
+    if COUNT <= 15 {
+        return 2;
+    }
+    let used = flags.iter().rposition(|&flag| flag).map_or(0, |last| last + 1);
+    used.div_ceil(15).max(1) * 2
+}
