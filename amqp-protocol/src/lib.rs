@@ -35,17 +35,32 @@ pub mod method;
 pub mod table;
 pub mod wire;
 
+/// AMQP 0-9-1 with RabbitMQ's extensions: its constants, and per class its methods and content properties.
+#[cfg(feature = "v0-9-1")]
+pub mod v0_9_1 {
+    include!(concat!(env!("OUT_DIR"), "/v0_9_1.rs"));
+}
+
+/// AMQP 0-8 as RabbitMQ speaks it: its constants, and per class its methods and content properties.
+#[cfg(feature = "v0-8")]
+pub mod v0_8 {
+    include!(concat!(env!("OUT_DIR"), "/v0_8.rs"));
+}
 
 #[doc(inline)]
 pub use crate::error::{DecodeError, DecodeErrorKind, TooLong};
 #[doc(inline)]
 pub use crate::header::ProtocolHeader;
 #[doc(inline)]
-pub use crate::method::MethodId;
+pub use crate::method::{
+    Arguments, Decode, Encode, IntoOwned, MethodId, Properties, Reply, Request, Senders, View,
+};
 #[doc(inline)]
 pub use crate::table::{FieldArray, FieldTable, FieldValue};
 #[doc(inline)]
-pub use crate::wire::{ChannelId, DeliveryTag, LongStr, Reader, ReplyCode, ShortStr, Writer};
+pub use crate::wire::{
+    ChannelId, Content, DeliveryTag, LongStr, Reader, ReplyCode, Severity, ShortStr, Writer, property_flags_len,
+};
 
 /// What generated code needs of other crates, under the features that bring them.
 #[doc(hidden)]

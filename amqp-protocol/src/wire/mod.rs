@@ -31,6 +31,15 @@ number! {
     ReplyCode(u16)
 }
 
+/// What an error closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// The channel: a soft error.
+    Channel,
+    /// The connection, hence all channels: a hard error.
+    Connection,
+}
+
 number! {
     /// A delivery's number, counted by the sender from 1 on each channel; 0 stands for all of them so far.
     DeliveryTag(u64)

@@ -89,24 +89,16 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
         .iter()
         .map(|method| type_ident(&method.name))
         .collect();
-    let payloads: Vec<_> = class
-        .methods
-        .iter()
-        .map(|method| {
-            let Lifetimes { a, .. } = Lifetimes::of_method(method);
-            let name = type_ident(&method.name);
-            quote!(#name #a)
-        })
-        .collect();
-    let anonymous_payloads: Vec<_> = class
-        .methods
-        .iter()
-        .map(|method| {
-            let name = type_ident(&method.name);
-            let Lifetimes { anonymous, .. } = Lifetimes::of_method(method);
-            quote!(#name #anonymous)
-        })
-        .collect();
+    let payloads = |select: fn(Lifetimes) -> TokenStream| -> Vec<TokenStream> {
+        class
+            .methods
+            .iter()
+            .map(|method| payload(method, select))
+            .collect()
+    };
+    let anonymous_payloads = payloads(|lifetimes| lifetimes.anonymous);
+    let owned_payloads = payloads(|lifetimes| lifetimes.owned);
+    let payloads = payloads(|lifetimes| lifetimes.a);
     let links = class
         .methods
         .iter()
@@ -118,7 +110,7 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
     let indices = class.methods.iter().map(|method| method.index);
     let summary = format!(" A method of the class `{}`.", class.name);
     let derives = serde::method_enum(options);
-    let proptest = proptest::enumeration(&quote!(Method #owned), &names, options);
+    let proptest = proptest::enumeration(&quote!(Method #owned), &names, &owned_payloads, options);
     quote! {
         #[doc = #summary]
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -139,7 +131,7 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
             ) -> Result<Self, amqp::DecodeError> {
                 Ok(match id.method {
                     #(#indices => Self::#names(amqp::Decode::decode(reader)?),)*
-                    _ => return Err(reader.unknown_method(id)),
+                    _ => return Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method")),
                 })
             }
 
@@ -202,6 +194,13 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
     }
 }
 
+/// The struct of a method, with the lifetimes that `select` picks.
+fn payload(method: &Method, select: fn(Lifetimes) -> TokenStream) -> TokenStream {
+    let name = type_ident(&method.name);
+    let lifetimes = select(Lifetimes::of_method(method));
+    quote!(#name #lifetimes)
+}
+
 /// The enum of the methods that may answer `method`.
 fn reply_enum(class: &Class, method: &Method, options: Options) -> TokenStream {
     let name = format_ident!("{}Reply", names::upper_camel(&method.name));
@@ -216,15 +215,11 @@ fn reply_enum(class: &Class, method: &Method, options: Options) -> TokenStream {
         .collect();
     let owned: Vec<_> = responses
         .iter()
-        .map(|response| {
-            let name = type_ident(&response.name);
-            let Lifetimes { owned, .. } = Lifetimes::of_method(response);
-            quote!(#name #owned)
-        })
+        .map(|response| payload(response, |lifetimes| lifetimes.owned))
         .collect();
     let summary = format!(" What answers `{}.{}`.", class.name, method.name);
     let links = variants.iter().map(|variant| format!(" See [`{variant}`]."));
-    let proptest = proptest::enumeration(&quote!(#name), &variants, options);
+    let proptest = proptest::enumeration(&quote!(#name), &variants, &owned, options);
     quote! {
         #[doc = #summary]
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -241,7 +236,7 @@ fn reply_enum(class: &Class, method: &Method, options: Options) -> TokenStream {
                         return Ok(Self::#variants(amqp::Reply::decode_reply(id, reader)?));
                     }
                 )*
-                Err(reader.unknown_method(id))
+                Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method"))
             }
         }
 

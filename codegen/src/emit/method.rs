@@ -317,7 +317,7 @@ fn reply(method: &Method, lifetimes: &Lifetimes) -> TokenStream {
             const IDS: &'static [amqp::MethodId] = &[<Self as amqp::Arguments>::ID];
 
             fn decode_reply(id: amqp::MethodId, reader: &mut amqp::Reader<'_>) -> Result<Self, amqp::DecodeError> {
-                if id == <Self as amqp::Arguments>::ID { #value } else { Err(reader.unknown_method(id)) }
+                if id == <Self as amqp::Arguments>::ID { #value } else { Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method")) }
             }
         }
     }

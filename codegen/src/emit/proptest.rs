@@ -75,13 +75,60 @@ fn local(name: &Ident) -> Ident {
 }
 
 /// Strategies of an enum whose variants hold one value each; every variant is as likely as the next.
-pub(super) fn enumeration(rust: &TokenStream, variants: &[Ident], options: Options) -> Option<TokenStream> {
-    let arms = variants.iter().map(|variant| {
-        quote!(proptest::strategy::Strategy::boxed(proptest::strategy::Strategy::prop_map(proptest::prelude::any(), Self::#variant)))
-    });
+pub(super) fn enumeration(
+    rust: &TokenStream,
+    variants: &[Ident],
+    payloads: &[TokenStream],
+    options: Options,
+) -> Option<TokenStream> {
+    let strategies = quote! {
+        vec![#(any::<#payloads>().prop_map(Self::#variants).boxed()),*]
+    };
     options
         .proptest
-        .then(|| implement(rust, &quote!(proptest::strategy::Union::new([#(#arms),*]))))
+        .then(|| with_strategies(rust, &strategies, "One strategy per variant."))
+}
+
+/// Strategies of the enum over the classes' enums of methods; every method is as likely as the next.
+pub(super) fn methods(
+    rust: &TokenStream,
+    variants: &[Ident],
+    modules: &[Ident],
+    options: Options,
+) -> Option<TokenStream> {
+    let strategies = quote! {
+        let mut strategies = Vec::new();
+        #(
+            let methods = #modules::Method::strategies().into_iter();
+            strategies.extend(methods.map(|strategy| strategy.prop_map(Self::#variants).boxed()));
+        )*
+        strategies
+    };
+    options.proptest.then(|| {
+        with_strategies(
+            rust,
+            &strategies,
+            "One strategy per method, in the order of [`IDS`](Self::IDS).",
+        )
+    })
+}
+
+fn with_strategies(rust: &TokenStream, strategies: &TokenStream, doc: &str) -> TokenStream {
+    let doc = format!(" {doc}");
+    let arbitrary = implement(rust, &quote!(proptest::strategy::Union::new(Self::strategies())));
+    quote! {
+        impl #rust {
+            #[doc = #doc]
+            #[must_use]
+            pub fn strategies() -> Vec<::amqp_protocol::__private::proptest::strategy::BoxedStrategy<Self>> {
+                use ::amqp_protocol::__private::proptest::prelude::{Strategy, any};
+
+                #strategies
+            }
+        }
+
+        #arbitrary
+    }
 }
 
 fn implement(rust: &TokenStream, strategy: &TokenStream) -> TokenStream {

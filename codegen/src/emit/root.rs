@@ -29,7 +29,7 @@ pub(super) fn module(protocol: &Protocol, options: Options) -> Module {
         items: quote! {
             #[doc = #header_doc]
             pub const PROTOCOL_HEADER: ::amqp_protocol::ProtocolHeader =
-                ::amqp_protocol::ProtocolHeader::new([#a, #b, #c, #d]);
+                ::amqp_protocol::ProtocolHeader([#a, #b, #c, #d]);
 
             #methods
             #properties
@@ -73,7 +73,7 @@ fn methods(protocol: &Protocol, options: Options) -> TokenStream {
     let count = classes.iter().map(|class| class.methods.len()).sum::<usize>();
     let derives = serde::root_enum(options);
     let renames = classes.iter().map(|class| serde::variant(&class.name, options));
-    let proptest = proptest::enumeration(&quote!(Method #owned), &variants, options);
+    let proptest = proptest::methods(&quote!(Method #owned), &variants, &modules, options);
     quote! {
         /// A method of any class.
         ///
@@ -134,7 +134,7 @@ fn methods(protocol: &Protocol, options: Options) -> TokenStream {
                 let id = reader.method_id("method")?;
                 Ok(match id.class {
                     #(#modules::CLASS_ID => Self::#variants(#modules::Method::decode_arguments(id, reader)?),)*
-                    _ => return Err(reader.unknown_class(id.class)),
+                    _ => return Err(reader.error(::amqp_protocol::DecodeErrorKind::UnknownClass(id.class), "method")),
                 })
             }
         }
@@ -175,7 +175,15 @@ fn properties(protocol: &Protocol, options: Options) -> TokenStream {
     let links = modules
         .iter()
         .map(|module| format!(" See [`{module}::Properties`]."));
-    let proptest = proptest::enumeration(&quote!(ContentProperties #owned), &variants, options);
+    let owned_types = payloads(&classes, "Properties", |class| {
+        Lifetimes::of_properties(class).owned
+    });
+    let proptest = proptest::enumeration(
+        &quote!(ContentProperties #owned),
+        &variants,
+        &owned_types,
+        options,
+    );
     quote! {
         /// Content properties of any class that carries content.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -192,7 +200,7 @@ fn properties(protocol: &Protocol, options: Options) -> TokenStream {
             pub fn decode(class_id: u16, reader: &mut ::amqp_protocol::Reader #reader) -> Result<Self, ::amqp_protocol::DecodeError> {
                 Ok(match class_id {
                     #(#modules::CLASS_ID => Self::#variants(::amqp_protocol::Decode::decode(reader)?),)*
-                    _ => return Err(reader.unknown_class(class_id)),
+                    _ => return Err(reader.error(::amqp_protocol::DecodeErrorKind::UnknownClass(class_id), "header")),
                 })
             }
 
