@@ -1,6 +1,6 @@
 //! A class: its methods, its content properties, the enum over its methods and the enums of replies.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 
 use super::{Module, Options, docs, method, properties, proptest, serde, type_ident};
@@ -51,7 +51,7 @@ pub(super) fn borrows<'f>(mut fields: impl Iterator<Item = &'f Field>) -> bool {
 }
 
 pub(super) fn module(class: &Class, root: &Lifetimes, options: Options) -> Module {
-    let index = class.index;
+    let index = Literal::u16_unsuffixed(class.index);
     let methods = class
         .methods
         .iter()
@@ -107,7 +107,10 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
         .methods
         .iter()
         .map(|method| serde::variant(&method.name, options));
-    let indices = class.methods.iter().map(|method| method.index);
+    let indices = class
+        .methods
+        .iter()
+        .map(|method| Literal::u16_unsuffixed(method.index));
     let summary = format!(" A method of the class `{}`.", class.name);
     let derives = serde::method_enum(options);
     let proptest = proptest::enumeration(&quote!(Method #owned), &names, &owned_payloads, options);

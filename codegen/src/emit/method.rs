@@ -243,7 +243,7 @@ pub(super) fn into_owned(name: &TokenStream, shown: &[&Field], lifetimes: &Lifet
 fn arguments(class: &Class, method: &Method, lifetimes: &Lifetimes) -> TokenStream {
     let name = type_ident(&method.name);
     let anonymous = &lifetimes.anonymous;
-    let (class_id, method_id) = (class.index, method.index);
+    let [class_id, method_id] = [class.index, method.index].map(proc_macro2::Literal::u16_unsuffixed);
     let path = format!("{}.{}", names::plain(&class.name), names::plain(&method.name));
     // The peer that receives a method is named by its chassis, hence the other one sends it.
     let (client, server) = (method.chassis.server.is_some(), method.chassis.client.is_some());
@@ -281,6 +281,8 @@ fn request(class: &Class, method: &Method, shown: &[&Field], lifetimes: &Lifetim
     let no_wait = shown.iter().find(|item| is_no_wait(item)).map(|item| {
         let field = field_ident(&item.name);
         quote! {
+            const NO_WAIT: bool = true;
+
             fn no_wait(&self) -> bool {
                 self.#field
             }

@@ -66,7 +66,7 @@ fn methods(protocol: &Protocol, options: Options) -> TokenStream {
     });
     let ids = classes.iter().flat_map(|class| {
         class.methods.iter().map(|method| {
-            let (class, method) = (class.index, method.index);
+            let [class, method] = [class.index, method.index].map(proc_macro2::Literal::u16_unsuffixed);
             quote!(::amqp_protocol::MethodId { class: #class, method: #method })
         })
     });
