@@ -21,6 +21,8 @@ pub const HEARTBEAT: [u8; OVERHEAD] = [FrameType::Heartbeat as u8, 0, 0, 0, 0, 0
 
 /// What a frame carries. (4.2.3 of the specification of 0-9-1)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[repr(u8)]
 pub enum FrameType {
     /// A method.

@@ -17,11 +17,6 @@ use crate::frame::Parsed;
 /// assert_eq!(header.to_string(), "AMQP 0 0 9 1 (0-9-1)");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(transparent)
-)]
 pub struct ProtocolHeader(pub [u8; 4]);
 
 impl ProtocolHeader {

@@ -35,6 +35,11 @@ pub mod method;
 pub mod table;
 pub mod wire;
 
+#[cfg(feature = "proptest")]
+mod arbitrary;
+#[cfg(feature = "serde")]
+mod serialize;
+
 /// AMQP 0-9-1 with RabbitMQ's extensions: its constants, and per class its methods and content properties.
 #[cfg(feature = "v0-9-1")]
 pub mod v0_9_1 {
