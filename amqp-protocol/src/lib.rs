@@ -39,6 +39,8 @@ pub mod wire;
 mod arbitrary;
 #[cfg(feature = "serde")]
 mod serialize;
+#[cfg(test)]
+mod testing;
 
 /// AMQP 0-9-1 with RabbitMQ's extensions: its constants, and per class its methods and content properties.
 #[cfg(feature = "v0-9-1")]

@@ -3,6 +3,8 @@
 
 mod convert;
 mod iter;
+#[cfg(test)]
+mod tests;
 mod validate;
 mod value;
 

@@ -250,3 +250,56 @@ octet_string! {
     /// ```
     LongStr, max u32::MAX as usize, length 4
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn lengths_are_bound() {
+        assert_eq!(
+            ShortStr::try_from("x".repeat(255)).map(|s| s.encoded_len()),
+            Ok(256)
+        );
+        assert_eq!(
+            ShortStr::try_from(vec![0; 256]),
+            Err(TooLong {
+                actual: 256,
+                limit: 255
+            })
+        );
+        assert_eq!(
+            TooLong {
+                actual: 256,
+                limit: 255
+            }
+            .to_string(),
+            "256 octets where at most 255 fit"
+        );
+        assert_eq!(LongStr::try_from(vec![0; 256]).map(|s| s.encoded_len()), Ok(260));
+    }
+
+    #[test]
+    fn octets_that_are_not_text_are_shown_and_kept() {
+        let odd = ShortStr::try_from(b"a\xFF\n").unwrap();
+        assert!(odd.as_str().is_err());
+        assert_eq!(odd.to_string(), "a\u{FFFD}\n");
+        assert_eq!(format!("{odd:?}"), r#"b"a\xff\n""#);
+        assert_eq!(format!("{:?}", ShortStr::from_static("a\n")), r#""a\n""#);
+        assert_eq!(format!("[{:>4}]", ShortStr::from_static("ab")), "[  ab]");
+        assert_eq!(odd.into_bytes(), b"a\xFF\n");
+    }
+
+    #[test]
+    fn borrowed_and_owned_are_the_same_to_all() {
+        let borrowed = ShortStr::from_static("queue");
+        let owned = borrowed.clone().into_owned();
+        assert_eq!(borrowed, owned);
+        assert_eq!(borrowed.cmp(&owned), std::cmp::Ordering::Equal);
+        assert_eq!(HashMap::from([(owned, 1)]).get(b"queue".as_slice()), Some(&1));
+        assert!("queue" == borrowed && borrowed == "queue" && *"queue" == borrowed);
+        assert!(ShortStr::default().is_empty());
+    }
+}
