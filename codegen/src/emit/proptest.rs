@@ -45,6 +45,9 @@ pub(super) fn properties(class: &Class, lifetimes: &Lifetimes, options: Options)
 }
 
 fn arbitrary(rust: &TokenStream, fields: Vec<(Ident, TokenStream)>) -> TokenStream {
+    if fields.is_empty() {
+        return implement(rust, &quote!(proptest::strategy::Just(Self {})));
+    }
     let names: Vec<_> = fields.iter().map(|(name, _)| name).collect();
     let groups: Vec<TokenStream> = fields
         .chunks(TUPLE)
@@ -82,6 +85,8 @@ pub(super) fn enumeration(
     options: Options,
 ) -> Option<TokenStream> {
     let strategies = quote! {
+        use ::amqp_protocol::__private::proptest::prelude::any;
+
         vec![#(any::<#payloads>().prop_map(Self::#variants).boxed()),*]
     };
     options
@@ -121,7 +126,7 @@ fn with_strategies(rust: &TokenStream, strategies: &TokenStream, doc: &str) -> T
             #[doc = #doc]
             #[must_use]
             pub fn strategies() -> Vec<::amqp_protocol::__private::proptest::strategy::BoxedStrategy<Self>> {
-                use ::amqp_protocol::__private::proptest::prelude::{Strategy, any};
+                use ::amqp_protocol::__private::proptest::prelude::Strategy;
 
                 #strategies
             }
