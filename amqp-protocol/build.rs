@@ -17,7 +17,10 @@ const REVISIONS: [(&str, SpecFile, SpecFile, &str); 2] = [
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     let feature = |name: &str| env::var_os(format!("CARGO_FEATURE_{name}")).is_some();
-    let options = Options { serde: feature("SERDE"), proptest: feature("PROPTEST") };
+    let options = Options {
+        serde: feature("SERDE"),
+        proptest: feature("PROPTEST"),
+    };
     let folder = env::var("OUT_DIR")?;
     for (name, spec, overlay, file) in REVISIONS {
         if feature(name) {
@@ -29,5 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn source(file: &SpecFile) -> Source<'static> {
-    Source { name: file.name, text: file.text }
+    Source {
+        name: file.name,
+        text: file.text,
+    }
 }

@@ -211,3 +211,129 @@ impl Assembler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::three_ways;
+
+    /// A class of one property, a flag without a value.
+    #[derive(Debug, PartialEq)]
+    struct Flag(bool);
+
+    impl Encode for Flag {
+        fn encoded_len(&self) -> usize {
+            2
+        }
+        fn encode(&self, writer: &mut Writer<'_>) {
+            writer.property_flags([self.0]);
+        }
+    }
+
+    impl Decode<'_> for Flag {
+        fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+            reader.property_flags("test.properties").map(|[flag]| Self(flag))
+        }
+    }
+
+    impl Properties for Flag {
+        const CLASS_ID: u16 = 60;
+        const CLASS: &'static str = "test";
+    }
+
+    impl View for Flag {
+        type Of<'a> = Flag;
+    }
+
+    const HEADER: &[u8] = b"\0\x3C\0\0\0\0\0\0\0\0\x01\0\x80\0";
+
+    /// Takes the header only if all of it is there, as a frame's payload always is.
+    fn whole<'a, T>(
+        reader: &mut Reader<'a>,
+        decode: impl FnOnce(&mut Reader<'a>) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let mut ahead = reader.clone();
+        let value = decode(&mut ahead)?;
+        *reader = ahead;
+        Ok(value)
+    }
+
+    #[test]
+    fn headers_are_written_and_read() {
+        let header = ContentHeader {
+            body_size: 256,
+            properties: Flag(true),
+        };
+        let mut out = Vec::new();
+        header.encode(&mut Writer::new(&mut out));
+        assert_eq!(out, HEADER);
+        assert_eq!(header.encoded_len(), HEADER.len());
+        assert_eq!(three_ways(HEADER, |r| whole(r, ContentHeader::decode)), header);
+        let seen = three_ways(HEADER, |r| {
+            whole(r, |r| {
+                ContentHeader::decode_with(r, |class_id, r| Ok((class_id, Flag::decode(r)?)))
+            })
+        });
+        assert_eq!((seen.body_size, seen.properties), (256, (60, Flag(true))));
+        let frame = crate::frame::Frame::<ContentHeader<Flag>>::new(Bytes::from_static(HEADER)).unwrap();
+        assert_eq!(frame.get(), header);
+    }
+
+    #[test]
+    fn weight_is_ignored_and_another_class_refused() {
+        let mut octets = HEADER.to_vec();
+        octets[3] = 9;
+        assert!(ContentHeader::<Flag>::decode(&mut Reader::new(&octets)).is_ok());
+        octets[1] = 61;
+        let error = ContentHeader::<Flag>::decode(&mut Reader::new(&octets)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown class 61 at octet 0 in header.class_id"
+        );
+    }
+
+    #[test]
+    fn one_part_is_not_copied() {
+        let part = Bytes::from(vec![7; 100]);
+        let mut body = Assembler::new(100);
+        assert!(!body.is_complete());
+        body.push(part.clone()).unwrap();
+        assert!(body.is_complete());
+        assert_eq!(body.into_body().as_ptr(), part.as_ptr());
+    }
+
+    #[test]
+    fn nothing_and_more_than_announced() {
+        assert!(Assembler::new(0).is_complete());
+        let mut body = Assembler::new(3);
+        body.push(Bytes::new()).unwrap();
+        body.push(Bytes::from_static(b"ab")).unwrap();
+        let error = body.push(Bytes::from_static(b"cd")).unwrap_err();
+        assert_eq!(
+            error,
+            BodyTooLong {
+                announced: 3,
+                received: 4
+            }
+        );
+        assert_eq!(
+            (body.received(), body.into_body()),
+            (2, Bytes::from_static(b"ab"))
+        );
+    }
+
+    #[test]
+    fn memory_follows_what_arrived() {
+        let mut body = Assembler::new(u64::MAX);
+        for count in 1..1000 {
+            body.push(Bytes::from_static(&[1; 10])).unwrap();
+            if let Gathered::More(parts) = &body.gathered {
+                assert!(
+                    parts.capacity() <= 2 * count * 10,
+                    "{} for {count}",
+                    parts.capacity()
+                );
+            }
+        }
+    }
+}

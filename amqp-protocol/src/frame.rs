@@ -348,3 +348,174 @@ where
         f.debug_tuple("Frame").field(&self.get()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::method::{MethodId, Senders};
+    use crate::table::FieldTable;
+    use crate::wire::ShortStr;
+
+    /// queue.declare-ok of channel 1, by hand.
+    const FRAME: &[u8] = b"\x01\0\x01\0\0\0\x0E\0\x32\0\x0B\x01q\0\0\0\0\0\0\0\0\xCE";
+
+    fn kind(input: &[u8], frame_max: u32) -> (DecodeErrorKind, usize, &'static str) {
+        let error = RawFrame::parse(input, frame_max).unwrap_err();
+        (error.kind, error.offset, error.context)
+    }
+
+    #[test]
+    fn a_frame_is_awaited_octet_by_octet_and_leaves_its_tail() {
+        for len in 0..FRAME.len() {
+            let Ok(Parsed::Incomplete { missing }) = RawFrame::parse(&FRAME[..len], 0) else {
+                panic!("{len} octets are no frame")
+            };
+            assert_eq!(
+                missing,
+                if len < START_LEN {
+                    OVERHEAD - len
+                } else {
+                    FRAME.len() - len
+                }
+            );
+        }
+        let tailed = [FRAME, &HEARTBEAT].concat();
+        for input in [FRAME, &tailed] {
+            let Ok(Parsed::Complete(frame)) = RawFrame::parse(input, 22) else {
+                panic!("a whole frame")
+            };
+            assert_eq!(
+                (frame.frame_type, frame.channel),
+                (FrameType::Method, ChannelId(1))
+            );
+            assert_eq!(frame.encoded_len(), FRAME.len());
+            assert_eq!(frame.payload, &FRAME[START_LEN..FRAME.len() - 1]);
+        }
+    }
+
+    #[test]
+    fn types_are_judged_by_their_first_octet() {
+        for octet in 0..=u8::MAX {
+            let result = RawFrame::parse(&[octet], 4096).map_err(|error| error.kind);
+            match octet {
+                1 | 2 | 3 | 8 => assert_eq!(result, Ok(Parsed::Incomplete { missing: 7 })),
+                4..=7 => assert_eq!(result, Err(DecodeErrorKind::UnsupportedFrameType(octet))),
+                _ => assert_eq!(result, Err(DecodeErrorKind::UnknownFrameType(octet))),
+            }
+        }
+        let error = RawFrame::parse(b"\x04\0\0\0\0\0\0\xCE", 4096).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unsupported frame type 4 (oob-method) at octet 0 in frame.type"
+        );
+    }
+
+    #[test]
+    fn sizes_are_judged_before_the_payload_comes() {
+        let start = start(FrameType::Body, ChannelId(1), 4089);
+        let too_large = DecodeErrorKind::FrameTooLarge {
+            payload: 4089,
+            frame_max: 4096,
+        };
+        assert_eq!(kind(&start, 4096), (too_large, 3, "frame.size"));
+        assert_eq!(
+            RawFrame::parse(&start, 4097),
+            Ok(Parsed::Incomplete { missing: 4090 })
+        );
+        assert_eq!(
+            RawFrame::parse(&start, 0),
+            Ok(Parsed::Incomplete { missing: 4090 })
+        );
+        let all = super::start(FrameType::Body, ChannelId(1), u32::MAX);
+        assert_eq!(
+            RawFrame::parse(&all, 0),
+            Ok(Parsed::Incomplete {
+                missing: u32::MAX as usize + 1
+            })
+        );
+    }
+
+    #[test]
+    fn broken_envelopes_are_refused() {
+        let mut frame = FRAME.to_vec();
+        *frame.last_mut().unwrap() = 0xCD;
+        assert_eq!(
+            kind(&frame, 0),
+            (DecodeErrorKind::BadFrameEnd(0xCD), FRAME.len() - 1, "frame.end")
+        );
+        let on_channel = b"\x08\0\x03\0\0\0\0\xCE";
+        assert_eq!(
+            kind(on_channel, 0),
+            (DecodeErrorKind::HeartbeatOnChannel(3), 1, "frame.channel")
+        );
+        let not_empty = b"\x08\0\0\0\0\0\x01x\xCE";
+        assert_eq!(
+            kind(not_empty, 0),
+            (DecodeErrorKind::HeartbeatNotEmpty, 3, "frame.size")
+        );
+    }
+
+    struct Name(ShortStr<'static>);
+
+    impl Encode for Name {
+        fn encoded_len(&self) -> usize {
+            self.0.encoded_len()
+        }
+        fn encode(&self, writer: &mut Writer<'_>) {
+            writer.shortstr(&self.0);
+        }
+    }
+
+    impl Arguments for Name {
+        const ID: MethodId = MethodId {
+            class: 50,
+            method: 11,
+        };
+        const NAME: &'static str = "queue.name";
+        const SENDERS: Senders = Senders {
+            client: true,
+            server: false,
+        };
+        const SYNCHRONOUS: bool = false;
+        const CONTENT: bool = false;
+    }
+
+    #[test]
+    fn methods_are_written_whole_or_not_at_all() {
+        let mut out = vec![0xAA];
+        let name = Name(ShortStr::from_static("abc"));
+        assert_eq!(
+            write_method(&mut out, ChannelId(2), &name, 15),
+            Err(TooLong { actual: 8, limit: 7 })
+        );
+        assert_eq!(out, [0xAA]);
+        write_method(&mut out, ChannelId(2), &name, 16).unwrap();
+        assert_eq!(out[1..], *b"\x01\0\x02\0\0\0\x08\0\x32\0\x0B\x03abc\xCE");
+    }
+
+    #[test]
+    fn bodies_are_cut_to_the_frame() {
+        let mut out = Vec::new();
+        write_body(&mut out, ChannelId(1), b"", 10);
+        assert!(out.is_empty());
+        write_body(&mut out, ChannelId(1), b"abc", 10);
+        assert_eq!(out, b"\x03\0\x01\0\0\0\x02ab\xCE\x03\0\x01\0\0\0\x01c\xCE");
+        let by_reference = [&start(FrameType::Body, ChannelId(1), 1)[..], b"c", &[END]].concat();
+        assert!(out.ends_with(&by_reference));
+    }
+
+    #[test]
+    fn an_owned_frame_is_validated_to_its_last_octet() {
+        type Table = Frame<FieldTable<'static>>;
+        let frame = Table::new(Bytes::from_static(b"\0\0\0\x03\x01kV")).unwrap();
+        assert_eq!(format!("{:?}", frame.clone()), r#"Frame({"k": Void})"#);
+        assert_eq!(frame.clone().into_bytes(), frame.as_octets());
+        for (octets, expected) in [
+            (&b"\0\0\0\x03\x01k"[..], DecodeErrorKind::UnexpectedEnd),
+            (b"\0\0\0\x03\x01kU", DecodeErrorKind::UnknownTag(b'U')),
+            (b"\0\0\0\0x", DecodeErrorKind::TrailingOctets),
+        ] {
+            assert_eq!(Table::new(Bytes::from_static(octets)).unwrap_err().kind, expected);
+        }
+    }
+}
