@@ -68,9 +68,9 @@ impl Broker {
         &SHARED
     }
 
-    /// The broker that `AMQP_URL` names, if it is set.
+    /// The broker that `AMQP_URL` names, if it is set and not empty.
     pub fn named_by_environment() -> Option<Self> {
-        let url = env::var(URL_VARIABLE).ok()?;
+        let url = env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty())?;
         Some(Self {
             url,
             rabbitmqctl: env::var_os(RABBITMQCTL_VARIABLE).map(PathBuf::from),

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     }
     let mut command = Command::new(&program);
     command.args(arguments);
-    if env::var_os(URL_VARIABLE).is_some() {
+    if Broker::named_by_environment().is_some() {
         return cannot_run(&program, &command.exec());
     }
     let broker = match Broker::start(&Options::default()) {
