@@ -15,6 +15,14 @@ pub struct MethodId {
     pub method: u16,
 }
 
+impl MethodId {
+    /// Class id and method id, in the order of the wire.
+    #[must_use]
+    pub const fn new(class: u16, method: u16) -> Self {
+        Self { class, method }
+    }
+}
+
 impl fmt::Display for MethodId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.class, self.method)
@@ -28,6 +36,24 @@ pub struct Senders {
     pub client: bool,
     /// A server may send it.
     pub server: bool,
+}
+
+impl Senders {
+    /// Only clients send it.
+    pub const CLIENT: Self = Self {
+        client: true,
+        server: false,
+    };
+    /// Only servers send it.
+    pub const SERVER: Self = Self {
+        client: false,
+        server: true,
+    };
+    /// Both peers send it.
+    pub const BOTH: Self = Self {
+        client: true,
+        server: true,
+    };
 }
 
 /// Writes itself in the wire's form. It cannot fail: limits are kept when values are built.

@@ -60,6 +60,12 @@ pub(super) fn module(class: &Class, root: &Lifetimes, options: Options) -> Modul
     let replies = class.methods.iter().filter(|method| method.responses.len() > 1);
     let replies = replies.map(|method| reply_enum(class, method, options));
     let method_enum = (!class.methods.is_empty()).then(|| method_enum(class, root, options));
+    // `Declare::ID` reads better than `<Declare<'_> as amqp::Arguments>::ID`.
+    let arguments = (!class.methods.is_empty()).then(|| {
+        quote!(
+            use amqp::Arguments as _;
+        )
+    });
     let facts = vec![format!("Class {index}.")];
     let fallback = format!("The class `{}`", class.name);
     Module {
@@ -67,6 +73,7 @@ pub(super) fn module(class: &Class, root: &Lifetimes, options: Options) -> Modul
         docs: docs::markdown(&class.docs, &fallback, &facts),
         items: quote! {
             use ::amqp_protocol as amqp;
+            #arguments
 
             /// The class id.
             pub const CLASS_ID: u16 = #index;
@@ -81,7 +88,6 @@ pub(super) fn module(class: &Class, root: &Lifetimes, options: Options) -> Modul
 
 fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream {
     let Lifetimes { a, anonymous, owned } = Lifetimes::of_class(class);
-    let root = &root.a;
     let reader = if a.is_empty() { quote!(<'_>) } else { a.clone() };
     let class_variant = type_ident(&class.name);
     let names: Vec<_> = class
@@ -96,9 +102,17 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
             .map(|method| payload(method, select))
             .collect()
     };
-    let anonymous_payloads = payloads(|lifetimes| lifetimes.anonymous);
     let owned_payloads = payloads(|lifetimes| lifetimes.owned);
     let payloads = payloads(|lifetimes| lifetimes.a);
+    let (from_generics, from_lifetimes): (Vec<_>, Vec<_>) = class
+        .methods
+        .iter()
+        .map(|method| {
+            let a = Lifetimes::of_method(method).a;
+            let root = if a.is_empty() { &root.anonymous } else { &root.a };
+            (a, root.clone())
+        })
+        .unzip();
     let links = class
         .methods
         .iter()
@@ -132,35 +146,35 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
                 id: amqp::MethodId,
                 reader: &mut amqp::Reader #reader,
             ) -> Result<Self, amqp::DecodeError> {
-                Ok(match id.method {
-                    #(#indices => Self::#names(amqp::Decode::decode(reader)?),)*
-                    _ => return Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method")),
-                })
+                match id.method {
+                    #(#indices => amqp::Decode::decode(reader).map(Self::#names),)*
+                    _ => Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method")),
+                }
             }
 
             /// The method's class id and method id.
             #[inline]
             #[must_use]
             pub const fn id(&self) -> amqp::MethodId {
-                match self { #(Self::#names(_) => <#anonymous_payloads as amqp::Arguments>::ID,)* }
+                match self { #(Self::#names(_) => #names::ID,)* }
             }
 
             /// The method's name, for example `queue.declare`.
             #[must_use]
             pub const fn name(&self) -> &'static str {
-                match self { #(Self::#names(_) => <#anonymous_payloads as amqp::Arguments>::NAME,)* }
+                match self { #(Self::#names(_) => #names::NAME,)* }
             }
 
             /// Which peers may send it.
             #[must_use]
             pub const fn senders(&self) -> amqp::Senders {
-                match self { #(Self::#names(_) => <#anonymous_payloads as amqp::Arguments>::SENDERS,)* }
+                match self { #(Self::#names(_) => #names::SENDERS,)* }
             }
 
             /// Whether a content header and body follow it.
             #[must_use]
             pub const fn has_content(&self) -> bool {
-                match self { #(Self::#names(_) => <#anonymous_payloads as amqp::Arguments>::CONTENT,)* }
+                match self { #(Self::#names(_) => #names::CONTENT,)* }
             }
         }
 
@@ -186,7 +200,7 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
         }
 
         #(
-            impl #root From<#payloads> for super::Method #root {
+            impl #from_generics From<#payloads> for super::Method #from_lifetimes {
                 fn from(method: #payloads) -> Self {
                     super::Method::#class_variant(Method::#names(method))
                 }
@@ -231,12 +245,12 @@ fn reply_enum(class: &Class, method: &Method, options: Options) -> TokenStream {
         }
 
         impl amqp::Reply for #name {
-            const IDS: &'static [amqp::MethodId] = &[#(<#owned as amqp::Arguments>::ID),*];
+            const IDS: &'static [amqp::MethodId] = &[#(#variants::ID),*];
 
             fn decode_reply(id: amqp::MethodId, reader: &mut amqp::Reader<'_>) -> Result<Self, amqp::DecodeError> {
                 #(
-                    if id == <#owned as amqp::Arguments>::ID {
-                        return Ok(Self::#variants(amqp::Reply::decode_reply(id, reader)?));
+                    if id == #variants::ID {
+                        return amqp::Reply::decode_reply(id, reader).map(Self::#variants);
                     }
                 )*
                 Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method"))

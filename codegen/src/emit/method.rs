@@ -246,13 +246,17 @@ fn arguments(class: &Class, method: &Method, lifetimes: &Lifetimes) -> TokenStre
     let [class_id, method_id] = [class.index, method.index].map(proc_macro2::Literal::u16_unsuffixed);
     let path = format!("{}.{}", names::plain(&class.name), names::plain(&method.name));
     // The peer that receives a method is named by its chassis, hence the other one sends it.
-    let (client, server) = (method.chassis.server.is_some(), method.chassis.client.is_some());
+    let senders = match (method.chassis.server.is_some(), method.chassis.client.is_some()) {
+        (true, true) => quote!(BOTH),
+        (true, false) => quote!(CLIENT),
+        _ => quote!(SERVER),
+    };
     let (synchronous, content) = (method.synchronous, method.content);
     quote! {
         impl amqp::Arguments for #name #anonymous {
-            const ID: amqp::MethodId = amqp::MethodId { class: #class_id, method: #method_id };
+            const ID: amqp::MethodId = amqp::MethodId::new(#class_id, #method_id);
             const NAME: &'static str = #path;
-            const SENDERS: amqp::Senders = amqp::Senders { client: #client, server: #server };
+            const SENDERS: amqp::Senders = amqp::Senders::#senders;
             const SYNCHRONOUS: bool = #synchronous;
             const CONTENT: bool = #content;
         }
@@ -316,10 +320,10 @@ fn reply(method: &Method, lifetimes: &Lifetimes) -> TokenStream {
     };
     quote! {
         impl amqp::Reply for #name #owned {
-            const IDS: &'static [amqp::MethodId] = &[<Self as amqp::Arguments>::ID];
+            const IDS: &'static [amqp::MethodId] = &[Self::ID];
 
             fn decode_reply(id: amqp::MethodId, reader: &mut amqp::Reader<'_>) -> Result<Self, amqp::DecodeError> {
-                if id == <Self as amqp::Arguments>::ID { #value } else { Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method")) }
+                if id == Self::ID { #value } else { Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method")) }
             }
         }
     }

@@ -118,14 +118,22 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
         }
     });
     let len = match valued().count() {
-        0 => quote!(amqp::property_flags_len([#(#flags),*])),
+        0 => quote!(amqp::property_flags_len(self.flags())),
         _ => quote! {
-            let mut len = amqp::property_flags_len([#(#flags),*]);
+            let mut len = amqp::property_flags_len(self.flags());
             #(#lens)*
             len
         },
     };
+    let count = proc_macro2::Literal::usize_unsuffixed(class.properties.len());
     quote! {
+        impl Properties #anonymous {
+            /// Which properties are present, in the order of the flags.
+            const fn flags(&self) -> [bool; #count] {
+                [#(#flags),*]
+            }
+        }
+
         impl amqp::Encode for Properties #anonymous {
             #[inline]
             fn encoded_len(&self) -> usize {
@@ -134,7 +142,7 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
 
             #[inline]
             fn encode(&self, writer: &mut amqp::Writer<'_>) {
-                writer.property_flags([#(#flags),*]);
+                writer.property_flags(self.flags());
                 #(#writes)*
             }
         }

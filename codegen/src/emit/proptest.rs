@@ -69,7 +69,7 @@ fn arbitrary(rust: &TokenStream, fields: Vec<(Ident, TokenStream)>) -> TokenStre
     });
     implement(
         rust,
-        &quote!(proptest::strategy::Strategy::prop_map((#(#groups,)*), |(#(#patterns,)*)| Self { #(#inits),* })),
+        &quote!((#(#groups,)*).prop_map(|(#(#patterns,)*)| Self { #(#inits),* })),
     )
 }
 
@@ -87,7 +87,7 @@ pub(super) fn enumeration(
     let strategies = quote! {
         use ::amqp_protocol::__private::proptest::prelude::any;
 
-        vec![#(any::<#payloads>().prop_map(Self::#variants).boxed()),*]
+        Vec::from([#(any::<#payloads>().prop_map(Self::#variants).boxed()),*])
     };
     options
         .proptest
@@ -140,13 +140,14 @@ fn implement(rust: &TokenStream, strategy: &TokenStream) -> TokenStream {
     quote! {
         const _: () = {
             use ::amqp_protocol::__private::proptest;
+            use proptest::strategy::Strategy as _;
 
             impl proptest::arbitrary::Arbitrary for #rust {
                 type Parameters = ();
                 type Strategy = proptest::strategy::BoxedStrategy<Self>;
 
                 fn arbitrary_with((): ()) -> Self::Strategy {
-                    proptest::strategy::Strategy::boxed(#strategy)
+                    #strategy.boxed()
                 }
             }
         };

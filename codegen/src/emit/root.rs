@@ -66,11 +66,12 @@ fn methods(protocol: &Protocol, options: Options) -> TokenStream {
     });
     let ids = classes.iter().flat_map(|class| {
         class.methods.iter().map(|method| {
-            let [class, method] = [class.index, method.index].map(proc_macro2::Literal::u16_unsuffixed);
-            quote!(::amqp_protocol::MethodId { class: #class, method: #method })
+            let (module, method) = (field_ident(&class.name), type_ident(&method.name));
+            quote!(#module::#method::ID)
         })
     });
-    let count = classes.iter().map(|class| class.methods.len()).sum::<usize>();
+    let count = classes.iter().map(|class| class.methods.len()).sum();
+    let count = proc_macro2::Literal::usize_unsuffixed(count);
     let derives = serde::root_enum(options);
     let renames = classes.iter().map(|class| serde::variant(&class.name, options));
     let proptest = proptest::methods(&quote!(Method #owned), &variants, &modules, options);
@@ -87,7 +88,10 @@ fn methods(protocol: &Protocol, options: Options) -> TokenStream {
 
         impl #a Method #a {
             /// The ids of all methods, in the order of the specification.
-            pub const IDS: [::amqp_protocol::MethodId; #count] = [#(#ids),*];
+            pub const IDS: [::amqp_protocol::MethodId; #count] = {
+                use ::amqp_protocol::Arguments as _;
+                [#(#ids),*]
+            };
 
             /// The method's class id and method id.
             #[inline]
@@ -132,10 +136,10 @@ fn methods(protocol: &Protocol, options: Options) -> TokenStream {
             #[inline]
             fn decode(reader: &mut ::amqp_protocol::Reader<'a>) -> Result<Self, ::amqp_protocol::DecodeError> {
                 let id = reader.method_id("method")?;
-                Ok(match id.class {
-                    #(#modules::CLASS_ID => Self::#variants(#modules::Method::decode_arguments(id, reader)?),)*
-                    _ => return Err(reader.error(::amqp_protocol::DecodeErrorKind::UnknownClass(id.class), "method")),
-                })
+                match id.class {
+                    #(#modules::CLASS_ID => #modules::Method::decode_arguments(id, reader).map(Self::#variants),)*
+                    _ => Err(reader.error(::amqp_protocol::DecodeErrorKind::UnknownClass(id.class), "method")),
+                }
             }
         }
 
@@ -198,10 +202,10 @@ fn properties(protocol: &Protocol, options: Options) -> TokenStream {
             /// The class carries no content, or the properties are malformed.
             #[inline]
             pub fn decode(class_id: u16, reader: &mut ::amqp_protocol::Reader #reader) -> Result<Self, ::amqp_protocol::DecodeError> {
-                Ok(match class_id {
-                    #(#modules::CLASS_ID => Self::#variants(::amqp_protocol::Decode::decode(reader)?),)*
-                    _ => return Err(reader.error(::amqp_protocol::DecodeErrorKind::UnknownClass(class_id), "header")),
-                })
+                match class_id {
+                    #(#modules::CLASS_ID => ::amqp_protocol::Decode::decode(reader).map(Self::#variants),)*
+                    _ => Err(reader.error(::amqp_protocol::DecodeErrorKind::UnknownClass(class_id), "header")),
+                }
             }
 
             /// The class id that stands in the content header.
