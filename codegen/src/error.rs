@@ -1,5 +1,6 @@
 //! What can be wrong with a specification: one documented variant per mistake, each tied to a file and a line.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ impl fmt::Display for Position {
 }
 
 /// One fault and where it is; prints as `file:line: what is wrong, and what was expected`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{position}: {fault}")]
 pub struct SpecError {
     /// Where the fault is.
@@ -60,43 +61,50 @@ impl fmt::Display for SpecErrors {
 
 impl std::error::Error for SpecErrors {}
 
-/// Collects faults, so that one run reports all of them.
+/// Collects faults, so that one run reports all of them, each once.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<SpecError>);
+pub(crate) struct Faults(HashSet<SpecError>);
 
 impl Faults {
     pub(crate) fn report(&mut self, position: &Position, fault: Fault) {
-        let error = SpecError {
+        self.0.insert(SpecError {
             position: position.clone(),
             fault,
-        };
-        if !self.0.contains(&error) {
-            self.0.push(error);
+        });
+    }
+
+    pub(crate) fn extend(&mut self, errors: SpecErrors) {
+        self.0.extend(errors.0);
+    }
+
+    /// `value`, if there is one and nothing was reported; what cannot make a value reports why.
+    pub(crate) fn or_errors<T>(self, value: Option<T>) -> Result<T, SpecErrors> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(self.into_errors()),
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    fn into_errors(self) -> SpecErrors {
+        let mut errors: Vec<SpecError> = self.0.into_iter().collect();
+        errors.sort_by_cached_key(|error| (error.position.clone(), error.fault.to_string()));
+        SpecErrors(errors)
     }
+}
 
-    /// `value`, if nothing was reported.
-    pub(crate) fn finish<T>(self, value: T) -> Result<T, SpecErrors> {
-        if self.is_empty() {
-            Ok(value)
-        } else {
-            Err(self.into_errors())
-        }
-    }
-
-    /// What was reported; only to be called after something was.
-    pub(crate) fn into_errors(mut self) -> SpecErrors {
-        self.0.sort_by(|a, b| a.position.cmp(&b.position));
-        SpecErrors(self.0)
+/// What there is to choose from, as far as a message has room for it.
+pub(crate) fn listed<'n>(mut names: impl Iterator<Item = &'n str>) -> String {
+    const ROOM: usize = 24;
+    let shown: Vec<&str> = names.by_ref().take(ROOM).collect();
+    match (shown.is_empty(), names.count()) {
+        (true, _) => "none".to_owned(),
+        (false, 0) => shown.join(", "),
+        (false, more) => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
 /// A kind of fault.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
     /// The file holds no element at all.
@@ -289,12 +297,12 @@ pub enum Fault {
     },
     /// Domains that are defined by each other.
     #[error(
-        "domain `{domain}` is defined by itself through {chain}; expected a chain that ends in a primitive type"
+        "domain `{domain}` is defined by itself: {chain}; expected a chain that ends in a primitive type"
     )]
     CyclicDomain {
         /// The domain.
         domain: String,
-        /// The domains on the way.
+        /// The domains on the way, from the domain back to it.
         chain: String,
     },
     /// A response that names no method of the class.

@@ -45,6 +45,7 @@ pub mod summary;
 pub mod xml;
 
 pub use emit::Options;
+use error::Faults;
 pub use error::{SpecError, SpecErrors};
 pub use protocol::Protocol;
 pub use resolve::resolve;
@@ -61,14 +62,16 @@ pub struct Source<'a> {
 /// Parses and resolves a specification with overlays, which apply in the order given.
 ///
 /// # Errors
-/// Every fault found: those of one document's XML, or those of all documents together.
+/// Every fault of all documents; one that is not well-formed is read up to the place where it breaks, and then its
+/// meaning is not looked at.
 pub fn load(spec: &Source<'_>, overlays: &[Source<'_>]) -> Result<Protocol, SpecErrors> {
-    let base = xml::parse(spec.name, spec.text)?;
-    let overlays = overlays
-        .iter()
-        .map(|overlay| xml::parse(overlay.name, overlay.text))
-        .collect::<Result<Vec<_>, _>>()?;
-    resolve(&base, &overlays)
+    let mut faults = Faults::default();
+    let mut read = |source: &Source<'_>| xml::read(source.name, source.text, &mut faults);
+    let base = read(spec);
+    let overlays: Vec<_> = overlays.iter().map(read).collect();
+    let documents = base.zip(overlays.into_iter().collect::<Option<Vec<_>>>());
+    let protocol = documents.map(|(base, overlays)| resolve::protocol(&base, &overlays, &mut faults));
+    faults.or_errors(protocol)
 }
 
 /// Generates the Rust text of a specification with overlays, to be included in a module:

@@ -7,6 +7,8 @@ mod names;
 mod overlay;
 mod read;
 
+use std::collections::HashMap;
+
 use crate::document::{Document, Element, Tag};
 use crate::error::{Fault, Faults, Position, SpecErrors};
 use crate::protocol::{Constant, ConstantKind, Domain, Protocol, Version};
@@ -20,7 +22,13 @@ use read::{Read, Unique};
 /// # Errors
 /// Every fault of the documents, with file and line.
 pub fn resolve(base: &Document, overlays: &[Document]) -> Result<Protocol, SpecErrors> {
-    let faults = &mut Faults::default();
+    let mut faults = Faults::default();
+    let protocol = protocol(base, overlays, &mut faults);
+    faults.or_errors(Some(protocol))
+}
+
+/// As [`resolve`]; after a fault the protocol is of no use.
+pub(crate) fn protocol(base: &Document, overlays: &[Document], faults: &mut Faults) -> Protocol {
     let version = version(&base.root, faults);
     let (root, replaced) = overlay::apply(base, overlays, version, faults);
     let domains = Domains::new(&root, version, faults);
@@ -31,7 +39,7 @@ pub fn resolve(base: &Document, overlays: &[Document]) -> Result<Protocol, SpecE
         faults.report(&root.position, Fault::NoClasses);
     }
     names::check(&root, faults);
-    let protocol = Protocol {
+    Protocol {
         version,
         port: root.number("port", faults).unwrap_or(DEFAULT_PORT),
         sources: std::iter::once(base)
@@ -41,8 +49,7 @@ pub fn resolve(base: &Document, overlays: &[Document]) -> Result<Protocol, SpecE
         constants,
         domains: domain_list(&root, &domains, faults),
         classes,
-    };
-    std::mem::take(faults).finish(protocol)
+    }
 }
 
 /// The port the standard assigns, for documents that do not say.
@@ -74,7 +81,7 @@ fn version(root: &Element, faults: &mut Faults) -> Version {
 
 fn constants(root: &Element, faults: &mut Faults) -> Vec<Constant> {
     let mut unique = Unique::new("constant");
-    let mut codes: Vec<(u16, &str, &Position)> = Vec::new();
+    let mut codes: HashMap<u16, (&str, &Position)> = HashMap::new();
     let mut constants = Vec::new();
     for element in root.children_of(Tag::Constant) {
         let Some(name) = unique.name(element, faults) else {
@@ -100,8 +107,8 @@ fn constants(root: &Element, faults: &mut Faults) -> Vec<Constant> {
             continue;
         };
         if kind != ConstantKind::Number {
-            match codes.iter().find(|(code, ..)| *code == value) {
-                Some((_, other, first)) => {
+            match codes.get(&value) {
+                Some((other, first)) => {
                     let fault = Fault::DuplicateReplyCode {
                         name: name.to_owned(),
                         value,
@@ -110,7 +117,9 @@ fn constants(root: &Element, faults: &mut Faults) -> Vec<Constant> {
                     };
                     faults.report(&element.position, fault);
                 }
-                None => codes.push((value, name, &element.position)),
+                None => {
+                    codes.insert(value, (name, &element.position));
+                }
             }
         }
         constants.push(Constant {

@@ -9,8 +9,8 @@ use quick_xml::reader::Reader;
 use crate::document::{Document, Element, Tag};
 use crate::error::{Fault, Faults, Position, SpecError, SpecErrors};
 
-/// The largest specification that is read, in octets: ten times the largest that was published.
-pub const MAX_OCTETS: usize = 4 << 20;
+/// The largest specification that is read, in octets: far above any that was published.
+pub const MAX_OCTETS: usize = 1 << 20;
 
 /// Decodes the octets of a specification file; `file` is its name in error messages.
 ///
@@ -42,7 +42,17 @@ pub fn check_size(file: &str, octets: u64) -> Result<(), SpecErrors> {
 /// # Errors
 /// Text that is not well-formed stops at the first fault; unknown elements and attributes are all reported.
 pub fn parse(file: &str, text: &str) -> Result<Document, SpecErrors> {
-    check_size(file, text.len() as u64)?;
+    let mut faults = Faults::default();
+    let document = read(file, text, &mut faults);
+    faults.or_errors(document)
+}
+
+/// As [`parse`], but goes on after unknown elements and attributes: there is no document only where reading had to stop.
+pub(crate) fn read(file: &str, text: &str, faults: &mut Faults) -> Option<Document> {
+    if let Err(error) = check_size(file, text.len() as u64) {
+        faults.extend(error);
+        return None;
+    }
     let mut parser = Parser {
         lines: Lines {
             text,
@@ -52,16 +62,15 @@ pub fn parse(file: &str, text: &str) -> Result<Document, SpecErrors> {
         file: file.into(),
         open: Vec::new(),
         root: None,
-        faults: Faults::default(),
+        faults,
     };
-    if let Err(stop) = parser.run() {
-        parser.faults.report(&stop.position, stop.fault);
-    }
-    match parser.root {
-        Some(root) => parser.faults.finish(Document { root }),
-        None if parser.faults.is_empty() => Err(error_at(file, 1, Fault::Empty)),
-        None => Err(parser.faults.into_errors()),
-    }
+    let stop = match parser.run() {
+        Ok(()) if parser.root.is_none() => error_at(file, 1, Fault::Empty),
+        Ok(()) => return parser.root.map(|root| Document { root }),
+        Err(stop) => stop.into(),
+    };
+    parser.faults.extend(stop);
+    None
 }
 
 fn error_at(file: &str, line: u32, fault: Fault) -> SpecErrors {
@@ -97,12 +106,12 @@ impl Lines<'_> {
     }
 }
 
-struct Parser<'a> {
+struct Parser<'a, 'f> {
     lines: Lines<'a>,
     file: Arc<str>,
     open: Vec<Open>,
     root: Option<Element>,
-    faults: Faults,
+    faults: &'f mut Faults,
 }
 
 /// An element whose end tag has not come yet.
@@ -112,7 +121,7 @@ enum Open {
     Ignored(String),
 }
 
-impl Parser<'_> {
+impl Parser<'_, '_> {
     fn position(&self, line: u32) -> Position {
         Position {
             file: self.file.clone(),

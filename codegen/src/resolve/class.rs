@@ -1,10 +1,12 @@
 //! Resolves classes, their methods and fields: numbers, sides, responses, runs of bits.
 
+use std::collections::{HashMap, HashSet};
+
 use super::docs;
 use super::domains::Domains;
 use super::read::{Read, Unique};
 use crate::document::{Element, Tag};
-use crate::error::{Fault, Faults, Position};
+use crate::error::{Fault, Faults, Position, listed};
 use crate::protocol::{Argument, Chassis, Class, Field, Method, Support, Version, WireType};
 use crate::quirks;
 
@@ -20,7 +22,7 @@ pub(super) fn classes(
     let mut names = Unique::new("class");
     let mut indices = Indices {
         kind: "class",
-        seen: Vec::new(),
+        seen: HashMap::new(),
     };
     let mut classes = Vec::new();
     for element in root.children_of(Tag::Class) {
@@ -71,8 +73,9 @@ fn methods(class: &Element, version: Version, domains: &Domains<'_>, faults: &mu
     let mut names = Unique::new("method");
     let mut indices = Indices {
         kind: "method",
-        seen: Vec::new(),
+        seen: HashMap::new(),
     };
+    let siblings: HashSet<&str> = method_names(class).collect();
     let mut methods: Vec<Method> = Vec::new();
     for element in class.children_of(Tag::Method) {
         let name = names.name(element, faults);
@@ -94,13 +97,13 @@ fn methods(class: &Element, version: Version, domains: &Domains<'_>, faults: &mu
             content: element.flag("content", faults),
             deprecated: element.flag("deprecated", faults),
             chassis,
-            responses: responses(class, element, version, faults),
+            responses: responses(class, element, version, &siblings, faults),
             is_response: false,
             docs: docs::of(element),
             arguments: arguments(fields(element, "field", domains, faults)),
         });
     }
-    let answers: Vec<String> = methods
+    let answers: HashSet<String> = methods
         .iter()
         .flat_map(|method| method.responses.clone())
         .collect();
@@ -110,30 +113,41 @@ fn methods(class: &Element, version: Version, domains: &Domains<'_>, faults: &mu
     methods
 }
 
-fn responses(class: &Element, method: &Element, version: Version, faults: &mut Faults) -> Vec<String> {
+fn method_names(class: &Element) -> impl Iterator<Item = &str> {
+    class
+        .children_of(Tag::Method)
+        .filter_map(|method| method.attribute("name"))
+}
+
+fn responses(
+    class: &Element,
+    method: &Element,
+    version: Version,
+    siblings: &HashSet<&str>,
+    faults: &mut Faults,
+) -> Vec<String> {
     let attribute = |element: &Element| element.attribute("name").unwrap_or_default().to_owned();
-    let methods: Vec<String> = class.children_of(Tag::Method).map(attribute).collect();
     let mut unique = Unique::new("response");
     let mut responses = Vec::new();
     for element in method.children_of(Tag::Response) {
         let Some(response) = unique.name(element, faults) else {
             continue;
         };
-        if methods.iter().any(|name| name == response) {
+        if siblings.contains(response) {
             responses.push(response.to_owned());
         } else {
             let fault = Fault::UnknownResponse {
                 response: response.to_owned(),
                 method: attribute(method),
                 class: attribute(class),
-                methods: methods.join(", "),
+                methods: listed(method_names(class)),
             };
             faults.report(&element.position, fault);
         }
     }
     if responses.is_empty()
         && let Some(response) = quirks::response(version, &attribute(class), &attribute(method))
-        && methods.iter().any(|name| name == response)
+        && siblings.contains(response)
     {
         responses.push(response.to_owned());
     }
@@ -226,7 +240,7 @@ fn arguments(fields: Vec<Field>) -> Vec<Argument> {
 /// Reads indices of one scope, and sees that each stands once.
 struct Indices<'a> {
     kind: &'static str,
-    seen: Vec<(u16, &'a str, &'a Position)>,
+    seen: HashMap<u16, (&'a str, &'a Position)>,
 }
 
 impl<'a> Indices<'a> {
@@ -234,7 +248,7 @@ impl<'a> Indices<'a> {
         element.required("index", "a whole number from 0 to 65535", faults)?;
         let index = element.number("index", faults)?;
         let name = name?;
-        if let Some((_, other, first)) = self.seen.iter().find(|(seen, ..)| *seen == index) {
+        if let Some((other, first)) = self.seen.get(&index) {
             let fault = Fault::DuplicateIndex {
                 kind: self.kind,
                 name: name.to_owned(),
@@ -245,7 +259,7 @@ impl<'a> Indices<'a> {
             faults.report(&element.position, fault);
             return None;
         }
-        self.seen.push((index, name, &element.position));
+        self.seen.insert(index, (name, &element.position));
         Some(index)
     }
 }

@@ -1,5 +1,7 @@
 //! Sees that names which differ in the specification still differ in Rust.
 
+use std::collections::HashMap;
+
 use crate::document::{Element, Tag};
 use crate::error::{Fault, Faults, Position};
 use crate::names;
@@ -23,7 +25,7 @@ pub(super) fn check(root: &Element, faults: &mut Faults) {
         methods.reserve("Method", "the enum of the class's methods", &class.position);
         methods.reserve("Properties", "the class's content properties", &class.position);
         // The generated code calls these by their short names.
-        for prelude in ["From", "Option", "Result"] {
+        for prelude in ["From", "Option", "Result", "Vec"] {
             methods.reserve(prelude, "a name of Rust's own", &class.position);
         }
         for method in class.children_of(Tag::Method) {
@@ -53,7 +55,14 @@ fn fields(parent: &Element, kind: &'static str, faults: &mut Faults) {
 struct Scope {
     kind: &'static str,
     rust: fn(&str) -> String,
-    taken: Vec<(String, String, Option<String>, Position)>,
+    taken: HashMap<String, Taken>,
+}
+
+struct Taken {
+    what: String,
+    /// The specification's name; a reserved one has none.
+    name: Option<String>,
+    position: Position,
 }
 
 impl Scope {
@@ -61,13 +70,17 @@ impl Scope {
         Self {
             kind,
             rust,
-            taken: Vec::new(),
+            taken: HashMap::new(),
         }
     }
 
     fn reserve(&mut self, rust: &str, what: &str, position: &Position) {
-        self.taken
-            .push((rust.to_owned(), what.to_owned(), None, position.clone()));
+        let taken = Taken {
+            what: what.to_owned(),
+            name: None,
+            position: position.clone(),
+        };
+        self.taken.insert(rust.to_owned(), taken);
     }
 
     fn add(&mut self, element: &Element, faults: &mut Faults) {
@@ -75,24 +88,26 @@ impl Scope {
             return;
         };
         let rust = (self.rust)(name);
-        let taken = self.taken.iter().find(|(taken, ..)| *taken == rust);
-        match taken {
+        match self.taken.get(&rust) {
             // The very same name twice is a duplicate, which is reported as such.
-            Some((_, _, Some(other), _)) if other == name => {}
-            Some((_, other, _, first)) => {
+            Some(taken) if taken.name.as_deref() == Some(name) => {}
+            Some(taken) => {
                 let fault = Fault::NameCollision {
                     kind: self.kind,
                     name: name.to_owned(),
                     rust,
-                    other: other.clone(),
-                    first: first.clone(),
+                    other: taken.what.clone(),
+                    first: taken.position.clone(),
                 };
                 faults.report(&element.position, fault);
             }
             None => {
-                let what = format!("`{name}`");
-                self.taken
-                    .push((rust, what, Some(name.to_owned()), element.position.clone()));
+                let taken = Taken {
+                    what: format!("`{name}`"),
+                    name: Some(name.to_owned()),
+                    position: element.position.clone(),
+                };
+                self.taken.insert(rust, taken);
             }
         }
     }

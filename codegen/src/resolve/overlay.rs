@@ -2,7 +2,7 @@
 
 use super::read::Read;
 use crate::document::{Document, Element, Tag};
-use crate::error::{Fault, Faults};
+use crate::error::{Fault, Faults, listed};
 use crate::protocol::Version;
 
 /// A field of the base and the one that an overlay put in its place.
@@ -197,15 +197,14 @@ impl Overlay<'_> {
     }
 
     fn missing(&mut self, base: &Element, element: &Element, name: &str, verb: &'static str) {
-        let names: Vec<&str> = base
+        let names = base
             .children_of(element.tag)
-            .filter_map(|child| child.attribute("name"))
-            .collect();
+            .filter_map(|child| child.attribute("name"));
         let fault = Fault::OverlayMissing {
             kind: element.tag.name(),
             name: name.to_owned(),
             verb,
-            names: names.join(", "),
+            names: listed(names),
         };
         self.faults.report(&element.position, fault);
     }

@@ -1,5 +1,7 @@
 //! Reading attributes of an element into values, and reporting those that cannot be read.
 
+use std::collections::HashMap;
+
 use crate::document::Element;
 use crate::error::{Fault, Faults, Position};
 use crate::names;
@@ -64,14 +66,14 @@ impl Read for Element {
 /// Reads the names of the elements of one kind in one scope, and sees that each stands once.
 pub(super) struct Unique<'a> {
     kind: &'static str,
-    seen: Vec<(&'a str, &'a Position)>,
+    seen: HashMap<&'a str, &'a Position>,
 }
 
 impl<'a> Unique<'a> {
     pub(super) fn new(kind: &'static str) -> Self {
         Self {
             kind,
-            seen: Vec::new(),
+            seen: HashMap::new(),
         }
     }
 
@@ -88,7 +90,7 @@ impl<'a> Unique<'a> {
             );
             return None;
         }
-        if let Some((_, first)) = self.seen.iter().find(|(seen, _)| *seen == name) {
+        if let Some(first) = self.seen.get(name) {
             let fault = Fault::DuplicateName {
                 kind: self.kind,
                 name: name.to_owned(),
@@ -97,7 +99,7 @@ impl<'a> Unique<'a> {
             faults.report(&element.position, fault);
             return None;
         }
-        self.seen.push((name, &element.position));
+        self.seen.insert(name, &element.position);
         Some(name)
     }
 }

@@ -1,15 +1,19 @@
-//! The program `amqp-codegen`: arguments, files and exit status around the library.
+//! The program `amqp-codegen`: arguments and exit status around the library.
 #![forbid(unsafe_code)]
 
+mod files;
+
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use amqp_codegen::diff::diff;
+use amqp_codegen::error::Fault;
 use amqp_codegen::summary::Summary;
-use amqp_codegen::{Options, Protocol, Source, emit, format, load, xml};
+use amqp_codegen::{Options, Protocol, SpecError, emit, format, load};
 use clap::{Args, Parser, Subcommand};
+
+use files::{Failure, Input};
 
 /// Generates Rust bindings from the XML specification of AMQP 0-8, 0-9, 0-9-1 or a variant of it.
 ///
@@ -114,55 +118,73 @@ fn main() -> ExitCode {
     match answer {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
-        Err(message) => {
-            eprintln!("{message}");
+        Err(failure) => {
+            match failure {
+                Failure::Io(message) => eprintln!("{message}"),
+                Failure::Spec(faults) => eprintln!("{faults}"),
+            }
             ExitCode::from(2)
         }
     }
 }
 
-fn generate(spec: &Spec, output: Option<&Path>, options: Options) -> Result<Answer, String> {
+fn generate(spec: &Spec, output: Option<&Path>, options: Options) -> Result<Answer, Failure> {
     let protocol = spec.load()?;
     let bindings = emit::emit(&protocol, options);
     match output {
-        None => print(&format::single(&bindings, &protocol.sources))?,
-        Some(path) if path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/') => {
-            fs::create_dir_all(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            for file in format::folder(&bindings, &protocol.sources) {
-                replace(&path.join(file.name), &file.text)?;
-            }
+        None => files::print(&format::single(&bindings, &protocol.sources))?,
+        Some(path) if is_folder(path) => {
+            fs::create_dir_all(path).map_err(|error| Failure::Io(format!("{}: {error}", path.display())))?;
+            let code = format::folder(&bindings, &protocol.sources);
+            let code: Vec<_> = code
+                .iter()
+                .map(|file| (path.join(&file.name), file.text.as_str()))
+                .collect();
+            files::write(&code)?;
         }
-        Some(path) => replace(path, &format::single(&bindings, &protocol.sources))?,
+        Some(path) => {
+            let code = format::single(&bindings, &protocol.sources);
+            files::write(&[(path.to_owned(), &code)])?;
+        }
     }
     Ok(Answer::Yes)
 }
 
-fn check(spec: &Spec) -> Result<Answer, String> {
-    match spec.read()?.load() {
+fn is_folder(path: &Path) -> bool {
+    path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/')
+}
+
+fn check(spec: &Spec) -> Result<Answer, Failure> {
+    let is_other_grammar = |error: &SpecError| matches!(error.fault, Fault::OtherGrammar { .. });
+    match spec.load() {
         Ok(_) => Ok(Answer::Yes),
-        Err(faults) => {
+        Err(Failure::Spec(faults)) if !faults.as_slice().iter().any(is_other_grammar) => {
             eprintln!("{faults}");
             Ok(Answer::No)
         }
+        // Not to be read at all, or by another program: that answers nothing.
+        Err(failure) => Err(failure),
     }
 }
 
-fn summary(spec: &Spec, json: bool) -> Result<Answer, String> {
+fn summary(spec: &Spec, json: bool) -> Result<Answer, Failure> {
     let summary = Summary::new(&spec.load()?);
     if json {
-        let json = serde_json::to_string(&summary).map_err(|error| error.to_string())?;
-        print(&format!("{json}\n"))?;
+        let json = serde_json::to_string(&summary).map_err(|error| Failure::Io(error.to_string()))?;
+        files::print(&format!("{json}\n"))?;
     } else {
-        print(&summary.to_string())?;
+        files::print(&summary.to_string())?;
     }
     Ok(Answer::Yes)
 }
 
-fn compare(a: &Spec, b: &Spec) -> Result<Answer, String> {
+fn compare(a: &Spec, b: &Spec) -> Result<Answer, Failure> {
     let differences = diff(&a.load()?, &b.load()?);
-    for difference in &differences {
-        print(&format!("{difference}\n"))?;
-    }
+    let lines: String = differences
+        .iter()
+        .map(|difference| format!("{difference}\n"))
+        .collect();
+    files::print(&lines)?;
     Ok(if differences.is_empty() {
         Answer::Yes
     } else {
@@ -170,63 +192,18 @@ fn compare(a: &Spec, b: &Spec) -> Result<Answer, String> {
     })
 }
 
-/// Files that were read, by name.
-struct Texts(Vec<(String, Vec<u8>)>);
-
-impl Texts {
-    fn load(&self) -> Result<Protocol, String> {
-        let mut sources = Vec::new();
-        for (name, octets) in &self.0 {
-            let text = xml::decode(name, octets).map_err(|faults| faults.to_string())?;
-            sources.push(Source { name, text });
-        }
-        let [spec, overlays @ ..] = sources.as_slice() else {
-            return Err("no specification".to_owned());
-        };
-        load(spec, overlays).map_err(|faults| faults.to_string())
-    }
-}
-
 impl Spec {
-    fn read(&self) -> Result<Texts, String> {
-        let mut texts = Vec::new();
-        for path in std::iter::once(&self.spec).chain(&self.overlay) {
-            let name = path.display().to_string();
-            let failed = |error: io::Error| format!("{name}: {error}");
-            let octets = fs::metadata(path).map_err(failed)?.len();
-            xml::check_size(&name, octets).map_err(|faults| faults.to_string())?;
-            let octets = fs::read(path).map_err(failed)?;
-            texts.push((name, octets));
-        }
-        Ok(Texts(texts))
-    }
-
-    fn load(&self) -> Result<Protocol, String> {
-        self.read()?.load()
-    }
-}
-
-/// Writes beside the file and renames, so that a failure leaves what was there.
-fn replace(path: &Path, text: &str) -> Result<(), String> {
-    let failed = |error: io::Error| format!("{}: {error}", path.display());
-    let mut name = path
-        .file_name()
-        .ok_or_else(|| format!("{}: not a file name", path.display()))?
-        .to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
-    fs::write(&new, text)
-        .and_then(|()| fs::rename(&new, path))
-        .map_err(|error| {
-            let _ = fs::remove_file(&new);
-            failed(error)
-        })
-}
-
-/// Prints to standard output; a reader that went away is no error of ours.
-fn print(text: &str) -> Result<(), String> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
-        _ => Ok(()),
+    fn load(&self) -> Result<Protocol, Failure> {
+        let spec = files::read(&self.spec)?;
+        let overlays = self
+            .overlay
+            .iter()
+            .map(|path| files::read(path))
+            .collect::<Result<Vec<_>, _>>()?;
+        let overlays = overlays
+            .iter()
+            .map(Input::source)
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(load(&spec.source()?, &overlays)?)
     }
 }
