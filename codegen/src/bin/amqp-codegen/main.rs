@@ -45,6 +45,8 @@ enum Command {
         proptest: bool,
     },
     /// Report every fault of a specification
+    ///
+    /// Exit status 1 when there is one.
     Check {
         #[command(flatten)]
         spec: Spec,
@@ -59,7 +61,7 @@ enum Command {
     },
     /// Print the protocol facts that differ between two specifications, one a line
     ///
-    /// Prose, labels and assertions are no facts.
+    /// Prose, labels and assertions are no facts. Exit status 1 when some differ.
     Diff {
         /// The first specification
         a: PathBuf,

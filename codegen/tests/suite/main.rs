@@ -1,0 +1,5 @@
+//! Tests of the generator from outside: the program, the library on real, odd and broken specifications, and its output.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod support;
