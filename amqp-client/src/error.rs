@@ -1,0 +1,332 @@
+//! What can go wrong, sorted by whose fault it is: the server's, the caller's, the transport's. Nothing is retried here.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use amqp_protocol::table::TableError;
+use amqp_protocol::v0_9_1::constants;
+use amqp_protocol::{ChannelId, DecodeError, DecodeErrorKind, MethodId, ProtocolHeader, ReplyCode, TooLong};
+
+use crate::sans_io::State;
+use crate::uri::UriError;
+
+/// Why a connection ended, or never opened. Once a connection has ended, everything on it fails with this same value.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// This client closed the connection, or dropped its last handle.
+    #[error("the connection was closed by this client")]
+    Closed,
+    /// This client closed the connection, and the server did not answer within `close_timeout`.
+    #[error("the server did not answer connection.close in time")]
+    CloseTimedOut,
+    /// The server sent connection.close. 320 (`constants::CONNECTION_FORCED`) means that an operator ended it.
+    #[error("the server closed the connection: {0}")]
+    ClosedByServer(Close),
+    /// The server refused user or password with connection.close.
+    #[error("authentication refused: {0}")]
+    AuthenticationRefused(Close),
+    /// The server refused the virtual host with connection.close: there is none of this name, or it is not this user's.
+    #[error("virtual host refused: {0}")]
+    VirtualHostRefused(Close),
+    /// The server speaks another protocol version and said which.
+    #[error("the server speaks {0}, not AMQP 0-9-1")]
+    VersionRefused(ProtocolHeader),
+    /// The server does not offer the SASL mechanism of the credentials.
+    #[error("the server offers the mechanisms {offered:?}, not {wanted}")]
+    MechanismNotOffered {
+        /// The mechanism of the configured credentials.
+        wanted: &'static str,
+        /// The server's list, separated by spaces.
+        offered: String,
+    },
+    /// The server proposed frames smaller than the 4,096 octets that the protocol demands.
+    #[error("the server's frame_max {offered} is below 4096")]
+    FrameMaxTooSmall {
+        /// The octets that connection.tune proposed.
+        offered: u32,
+    },
+    /// A setting does not fit its field in the handshake.
+    #[error("{setting}: {error}")]
+    InvalidSetting {
+        /// Which setting.
+        setting: &'static str,
+        /// By how much.
+        error: TooLong,
+    },
+    /// The handshake took longer than `handshake_timeout`.
+    #[error("the server was too slow while {state}")]
+    HandshakeTimedOut {
+        /// The step that was waited for.
+        state: State,
+    },
+    /// Nothing came for two heartbeat intervals.
+    #[error("the server was silent for two heartbeat intervals")]
+    HeartbeatTimedOut,
+    /// The server ended the stream without connection.close. While [awaiting tune](State::AwaitingTune) this is how some
+    /// servers refuse credentials.
+    #[error("the server ended the stream while {state}")]
+    EndOfStream {
+        /// What the connection was doing.
+        state: State,
+    },
+    /// The transport failed.
+    #[error("transport: {0}")]
+    Transport(TransportError),
+    /// The server broke the protocol. Where the protocol asks for it, it was told so with connection.close.
+    #[error(transparent)]
+    PeerViolation(#[from] PeerViolation),
+    /// The driver was dropped, or its runtime ended.
+    #[error("the connection's driver was dropped")]
+    DriverDropped,
+    /// The URI cannot be used.
+    #[error(transparent)]
+    Uri(#[from] UriError),
+}
+
+/// Why a channel ended, or never opened. Other channels of its connection live on, unless it says
+/// [`Connection`](Self::Connection).
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// This client closed the channel, or dropped its last handle.
+    #[error("the channel was closed by this client")]
+    Closed,
+    /// The server sent channel.close.
+    #[error("the server closed the channel: {0}")]
+    ClosedByServer(Close),
+    /// Several calls on the channel got no reply in time, so that what later replies belong to is in doubt; it was closed.
+    #[error("the channel was closed after {timed_out} calls without a reply")]
+    Poisoned {
+        /// How many calls timed out.
+        timed_out: u32,
+    },
+    /// As many channels are open as the connection may have.
+    #[error("all {channel_max} channels of the connection are in use")]
+    NoFreeChannel {
+        /// The negotiated maximum.
+        channel_max: u16,
+    },
+    /// The connection ended, and its channels with it.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+}
+
+/// Why a call has no reply.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The channel ended before the reply came, perhaps because of this very call.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// No reply came within `call_timeout`. The server may yet carry out the call.
+    #[error("no reply to {method} in time")]
+    TimedOut {
+        /// The method without a reply.
+        method: &'static str,
+    },
+    /// An argument does not fit its field. Nothing was sent.
+    #[error("{argument}: {error}")]
+    InvalidArgument {
+        /// Which argument.
+        argument: &'static str,
+        /// Why it does not fit.
+        error: TableError,
+    },
+    /// The method does not fit into one frame. Nothing was sent.
+    #[error("{method} does not fit into a frame: {error}")]
+    FrameTooLarge {
+        /// The method.
+        method: &'static str,
+        /// By how much.
+        error: TooLong,
+    },
+    /// The method cannot be sent this way: it is the server's, carries content, or is the library's own to send.
+    /// Nothing was sent.
+    #[error("{method} cannot be sent this way")]
+    NotSendable {
+        /// The method.
+        method: &'static str,
+    },
+}
+
+/// Why a message was not published, or may not have been.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The channel ended before the message was handed to it. Nothing was sent.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// The server blocked publishing, or the transport took nothing, for longer than `publish_timeout`. Nothing was sent.
+    #[error("publishing was held back for too long")]
+    Blocked,
+    /// An argument or a property does not fit its field. Nothing was sent.
+    #[error("{argument}: {error}")]
+    InvalidArgument {
+        /// Which argument.
+        argument: &'static str,
+        /// Why it does not fit.
+        error: TableError,
+    },
+    /// The properties do not fit into one frame. Nothing was sent.
+    #[error("the properties do not fit into a frame: {0}")]
+    FrameTooLarge(TooLong),
+}
+
+/// The server's channel.close or connection.close.
+///
+/// Prints as `404 NOT_FOUND: no queue 'x' in vhost '/' (queue.bind)`, followed by the connection's name when it has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Close {
+    /// The reason as a number.
+    pub reply_code: ReplyCode,
+    /// The reason in the server's words.
+    pub reply_text: String,
+    /// The method that the server blames, unless it blames none.
+    pub method: Option<MethodId>,
+    /// The name that the connection was given.
+    pub connection_name: Option<Arc<str>>,
+}
+
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.reply_code)?;
+        let name = constants::reply_name(self.reply_code)
+            .unwrap_or_default()
+            .to_ascii_uppercase()
+            .replace('-', "_");
+        if !name.is_empty() {
+            write!(f, " {name}")?;
+        }
+        // RabbitMQ begins its text with the name and a dash.
+        let text = self
+            .reply_text
+            .strip_prefix(name.as_str())
+            .unwrap_or(&self.reply_text);
+        write!(f, ": {}", text.strip_prefix(" - ").unwrap_or(text))?;
+        if let Some(method) = self.method {
+            match crate::sans_io::method_name(method) {
+                Some(name) => write!(f, " ({name})")?,
+                None => write!(f, " ({method})")?,
+            }
+        }
+        match &self.connection_name {
+            Some(name) => write!(f, " on connection {name:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An error of the transport under a connection.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub struct TransportError(Arc<io::Error>);
+
+impl TransportError {
+    /// What kind of error it is, as the operating system says.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.0.kind()
+    }
+}
+
+impl From<io::Error> for TransportError {
+    fn from(error: io::Error) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+/// What a server sent that the protocol forbids, and what the connection was doing then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the server broke the protocol while {state}: {kind}")]
+#[non_exhaustive]
+pub struct PeerViolation {
+    /// What the connection was doing.
+    pub state: State,
+    /// What came.
+    pub kind: Violation,
+}
+
+/// One kind of broken protocol.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// The octets are not what they must be.
+    #[error("{0}")]
+    Malformed(DecodeError),
+    /// A method came that cannot stand here.
+    #[error("unexpected method {method} on channel {channel}")]
+    UnexpectedMethod {
+        /// The channel it came on.
+        channel: ChannelId,
+        /// Which method.
+        method: MethodId,
+    },
+    /// A content header or body came that cannot stand here, or something else in its place.
+    #[error("unexpected frame in the content of channel {channel}")]
+    UnexpectedFrame {
+        /// The channel it came on.
+        channel: ChannelId,
+    },
+    /// A frame came for a channel that is not open.
+    #[error("frame on channel {channel}, which is not open")]
+    ChannelNotOpen {
+        /// The channel it came on.
+        channel: ChannelId,
+    },
+    /// The body frames carry more octets than their content header announced.
+    #[error("body longer than announced on channel {channel}")]
+    BodyTooLong {
+        /// The channel it came on.
+        channel: ChannelId,
+    },
+    /// A delivery came for a consumer that the channel does not have.
+    #[error("delivery for an unknown consumer on channel {channel}")]
+    UnknownConsumer {
+        /// The channel it came on.
+        channel: ChannelId,
+    },
+}
+
+impl Violation {
+    /// The code of the connection.close that answers it.
+    pub fn reply_code(&self) -> ReplyCode {
+        match self {
+            Self::Malformed(error) => match error.kind {
+                DecodeErrorKind::UnexpectedEnd
+                | DecodeErrorKind::TrailingOctets
+                | DecodeErrorKind::UnknownTag(_)
+                | DecodeErrorKind::TooDeep
+                | DecodeErrorKind::UnknownProperty => constants::SYNTAX_ERROR,
+                DecodeErrorKind::UnknownClass(_) | DecodeErrorKind::UnknownMethod(_) => {
+                    constants::NOT_IMPLEMENTED
+                }
+                _ => constants::FRAME_ERROR,
+            },
+            Self::UnexpectedMethod { .. } | Self::UnknownConsumer { .. } => constants::COMMAND_INVALID,
+            Self::UnexpectedFrame { .. } => constants::UNEXPECTED_FRAME,
+            Self::ChannelNotOpen { .. } => constants::CHANNEL_ERROR,
+            Self::BodyTooLong { .. } => constants::FRAME_ERROR,
+        }
+    }
+}
+
+impl From<Infallible> for ConnectionError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<ConnectionError> for CallError {
+    fn from(error: ConnectionError) -> Self {
+        Self::Channel(ChannelError::Connection(error))
+    }
+}
+
+impl From<ConnectionError> for PublishError {
+    fn from(error: ConnectionError) -> Self {
+        Self::Channel(ChannelError::Connection(error))
+    }
+}

@@ -1,0 +1,153 @@
+//! The handle of a connection. What moves its octets is the adapters'.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use amqp_protocol::v0_9_1::constants;
+use amqp_protocol::{FieldTable, ShortStr};
+
+use super::channel::{Channel, ChannelHandle};
+use super::shared::{Outcome, Shared};
+use crate::config::Config;
+use crate::error::{CallError, ChannelError, ConnectionError};
+use crate::sans_io::State;
+
+/// A connection to a server. Clones are the same connection; it closes in order when the last of them, and of its channels,
+/// consumers and deliveries, is dropped.
+///
+/// It does nothing by itself: the driver that came with it must be polled.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    handle: Arc<ConnectionHandle>,
+}
+
+/// Closes the connection when the last user of it is gone. The driver does not hold it.
+#[derive(Debug)]
+pub(super) struct ConnectionHandle {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Drop for ConnectionHandle {
+    fn drop(&mut self) {
+        self.shared.with(|inner| {
+            inner.core.close(
+                Instant::now(),
+                constants::REPLY_SUCCESS,
+                ShortStr::from_static("connection dropped"),
+            );
+        });
+    }
+}
+
+impl Connection {
+    /// A connection that begins with the driver's first octets.
+    pub(crate) fn new(config: Config) -> (Self, Arc<Shared>) {
+        let shared = Arc::new(Shared::new(config));
+        let handle = Arc::new(ConnectionHandle {
+            shared: Arc::clone(&shared),
+        });
+        (Self { handle }, shared)
+    }
+
+    /// Waits until the handshake is over.
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection ended, also after it was open.
+    pub async fn opened(&self) -> Result<(), ConnectionError> {
+        self.wait_until(|state| state >= State::Open).await;
+        self.handle
+            .shared
+            .with(|inner| inner.core.error().cloned())
+            .map_or(Ok(()), Err)
+    }
+
+    /// Opens a channel, when the handshake is over.
+    ///
+    /// Dropping the future closes what was opened.
+    ///
+    /// # Errors
+    ///
+    /// When the connection has ended, all its channels are in use, or the server does not answer in time.
+    pub async fn open_channel(&self) -> Result<Channel, CallError> {
+        self.opened().await?;
+        let shared = &self.handle.shared;
+        let (key, request) = shared.with(|inner| {
+            let (key, request) = inner.core.open_channel(Instant::now())?;
+            inner.register(request);
+            Ok::<_, ChannelError>((key, request))
+        })?;
+        let channel = Channel::new(ChannelHandle {
+            connection: Arc::clone(&self.handle),
+            key,
+        });
+        match channel.wait(request).await {
+            Some(Outcome::Reply(Err(error))) => Err(error),
+            _ => Ok(channel),
+        }
+    }
+
+    /// Closes the connection in order: everything that waits on it fails with [`ConnectionError::Closed`], what was
+    /// published before still leaves, then the server is told and its answer awaited for at most `close_timeout`.
+    /// Closing again, from any clone, waits for the same end.
+    ///
+    /// Dropping the future does not stop the close.
+    ///
+    /// # Errors
+    ///
+    /// When the connection had ended for another reason, or the server did not answer.
+    pub async fn close(&self) -> Result<(), ConnectionError> {
+        self.handle.shared.with(|inner| {
+            inner.core.close(
+                Instant::now(),
+                constants::REPLY_SUCCESS,
+                ShortStr::from_static("goodbye"),
+            );
+        });
+        match self.closed().await {
+            ConnectionError::Closed => Ok(()),
+            error => Err(error),
+        }
+    }
+
+    /// Waits until the connection is over, and tells why.
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn closed(&self) -> ConnectionError {
+        self.wait_until(|state| state == State::Closed).await;
+        // A closed connection has a reason.
+        self.handle
+            .shared
+            .with(|inner| inner.core.error().cloned())
+            .unwrap_or(ConnectionError::Closed)
+    }
+
+    /// What the connection is doing.
+    pub fn state(&self) -> State {
+        self.handle.shared.with(|inner| inner.core.state())
+    }
+
+    /// What the server said of itself; empty before connection.start.
+    pub fn server_properties(&self) -> FieldTable<'static> {
+        self.handle
+            .shared
+            .with(|inner| inner.core.server_properties().clone())
+    }
+
+    async fn wait_until(&self, reached: impl Fn(State) -> bool) {
+        poll_fn(|cx| {
+            self.handle.shared.with(|inner| {
+                if reached(inner.core.state()) {
+                    return Poll::Ready(());
+                }
+                inner.watch(cx);
+                Poll::Pending
+            })
+        })
+        .await;
+    }
+}

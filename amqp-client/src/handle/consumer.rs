@@ -1,0 +1,267 @@
+//! Consumers: started through the request builder, a stream of deliveries, cancelled or dropped.
+
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use amqp_protocol::ShortStr;
+use amqp_protocol::table::{FieldValue, TableError};
+use amqp_protocol::v0_9_1::basic;
+use futures_core::Stream;
+
+use super::channel::Channel;
+use super::delivery::Delivery;
+use super::request::Request;
+use super::shared::Outcome;
+use crate::error::{CallError, ConnectionError};
+use crate::sans_io::{ConsumerEnd, ConsumerId, Message, RequestId};
+
+/// A consumer to start. Made by [`Channel::basic_consume`].
+#[derive(Debug, Clone, Default)]
+pub struct Consume<'a> {
+    pub(super) method: basic::Consume<'a>,
+    prefetch_count: Option<u16>,
+}
+
+impl<'a, C> Request<'a, C, Consume<'a>> {
+    /// The consumer's tag; the server chooses one otherwise. RabbitMQ closes the connection when the channel has a consumer
+    /// of this tag.
+    pub fn consumer_tag(mut self, consumer_tag: impl TryInto<ShortStr<'a>, Error: Into<TableError>>) -> Self {
+        let consumer_tag = self.keep("consumer_tag", consumer_tag);
+        self.set(|consume| consume.method.consumer_tag = consumer_tag)
+    }
+
+    /// Deliveries count as settled when they are sent. Nothing limits how many come, and what a program did not handle is
+    /// lost with it.
+    pub fn no_ack(self) -> Self {
+        self.set(|consume| consume.method.no_ack = true)
+    }
+
+    /// Nobody else may consume from the queue.
+    pub fn exclusive(self) -> Self {
+        self.set(|consume| consume.method.exclusive = true)
+    }
+
+    /// How many unsettled deliveries the consumer may hold; 0 is no limit. Sent as basic.qos before the consumer starts,
+    /// and in force for later consumers of the channel too. Unless it is given, a basic.qos of the channel holds, or else
+    /// the configured `prefetch_count`.
+    pub fn prefetch_count(self, prefetch_count: u16) -> Self {
+        self.set(|consume| consume.prefetch_count = Some(prefetch_count))
+    }
+
+    /// Adds an argument, such as `x-priority` or `x-stream-offset`.
+    pub fn argument<'n, 'v>(
+        self,
+        name: impl TryInto<ShortStr<'n>, Error: Into<TableError>>,
+        value: impl TryInto<FieldValue<'v>, Error: Into<TableError>>,
+    ) -> Self {
+        self.append("arguments", |consume| &mut consume.method.arguments, name, value)
+    }
+}
+
+impl<'a> IntoFuture for Request<'a, Channel, Consume<'a>> {
+    type Output = Result<Consumer, CallError>;
+    type IntoFuture = StartConsumer<'a>;
+
+    fn into_future(self) -> StartConsumer<'a> {
+        let consume = self.fault.map_or(Ok(self.method), |fault| Err(fault.into()));
+        StartConsumer {
+            channel: self.caller,
+            consume: Some(consume),
+            started: None,
+        }
+    }
+}
+
+/// Starts a consumer: basic.consume is sent at the first poll.
+///
+/// Dropping it later cancels the consumer, and requeues what came for it.
+#[derive(Debug)]
+#[must_use = "a consumer is only started when it is awaited"]
+pub struct StartConsumer<'a> {
+    channel: &'a Channel,
+    consume: Option<Result<Consume<'a>, CallError>>,
+    started: Option<(RequestId, Consumer)>,
+}
+
+impl Future for StartConsumer<'_> {
+    type Output = Result<Consumer, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(consume) = self.consume.take() {
+            let Consume {
+                method,
+                prefetch_count,
+            } = consume?;
+            let no_ack = method.no_ack;
+            let (id, request) = self.channel.with(|inner, key| {
+                let (id, request) = inner.core.consume(Instant::now(), key, method, prefetch_count)?;
+                inner.register(request);
+                Ok::<_, CallError>((id, request))
+            })?;
+            let channel = self.channel.clone();
+            let consumer = Consumer {
+                channel,
+                id: Some(id),
+                consumer_tag: ShortStr::default(),
+                no_ack,
+            };
+            self.started = Some((request, consumer));
+        }
+        let Some((request, _)) = &self.started else {
+            return Poll::Pending;
+        };
+        let outcome = std::task::ready!(self.channel.with(|inner, _| inner.poll_request(cx, *request)));
+        let Some((_, mut consumer)) = self.started.take() else {
+            return Poll::Pending;
+        };
+        Poll::Ready(match outcome {
+            Some(Outcome::Reply(reply)) => reply.map(|reply| {
+                if let Ok(basic::ConsumeOk { consumer_tag }) = reply.decode() {
+                    consumer.consumer_tag = consumer_tag;
+                }
+                consumer
+            }),
+            _ => Err(ConnectionError::DriverDropped.into()),
+        })
+    }
+}
+
+impl Drop for StartConsumer<'_> {
+    fn drop(&mut self) {
+        if let Some((request, _)) = self.started.take() {
+            self.channel.with(|inner, key| inner.abandon(key, request));
+        }
+    }
+}
+
+/// A consumer: a [`Stream`] of deliveries that ends, once, with the reason as its last item.
+///
+/// Dropping it cancels it at the server, and requeues what it did not hand out.
+#[derive(Debug)]
+#[must_use = "a consumer that is dropped is cancelled"]
+pub struct Consumer {
+    channel: Channel,
+    /// `None` when it has ended.
+    id: Option<ConsumerId>,
+    consumer_tag: ShortStr<'static>,
+    no_ack: bool,
+}
+
+impl Consumer {
+    /// The tag that the server knows it by.
+    pub fn consumer_tag(&self) -> &ShortStr<'static> {
+        &self.consumer_tag
+    }
+
+    /// The channel it consumes on.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// The next delivery; an error once, when the consumer has ended; then `None`.
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Result<Delivery, ConsumerError>> {
+        poll_fn(|cx| self.poll_delivery(cx)).await
+    }
+
+    /// Stops consuming, and gives what had come and was not handed out, in order.
+    ///
+    /// Dropping the future cancels nevertheless, and requeues what had come.
+    ///
+    /// # Errors
+    ///
+    /// Why the consumer had ended before, or that the server does not answer in time.
+    pub async fn cancel(mut self) -> Result<Vec<Result<Delivery, ConsumerError>>, CallError> {
+        let Some(id) = self.id else { return Ok(Vec::new()) };
+        let request = self.channel.with(|inner, _| {
+            let request = inner.core.cancel(Instant::now(), id)?;
+            inner.register(request);
+            Ok::<_, CallError>(request)
+        })?;
+        let outcome = self.channel.wait(request).await;
+        if let Some(Outcome::Reply(Err(error))) = outcome {
+            return Err(error);
+        }
+        let mut rest = Vec::new();
+        while let Some(Ok(message)) = self.channel.with(|inner, _| inner.core.next_delivery(id)) {
+            rest.push(self.hand_out(message));
+        }
+        self.id = None;
+        Ok(rest)
+    }
+
+    fn poll_delivery(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Delivery, ConsumerError>>> {
+        let Some(id) = self.id else {
+            return Poll::Ready(None);
+        };
+        let next = std::task::ready!(self.channel.with(|inner, _| inner.poll_consumer(cx, id)));
+        Poll::Ready(Some(match next {
+            Ok(message) => self.hand_out(message),
+            Err(end) => {
+                self.id = None;
+                Err(ConsumerError::Ended(end))
+            }
+        }))
+    }
+
+    fn hand_out(&self, message: Message) -> Result<Delivery, ConsumerError> {
+        let (withheld, body_size) = (message.is_withheld(), message.body_size());
+        let delivery = Delivery::new(message, (!self.no_ack).then(|| self.channel.clone()));
+        if withheld {
+            Err(ConsumerError::TooLarge(TooLarge {
+                delivery: Box::new(delivery),
+                body_size,
+            }))
+        } else {
+            Ok(delivery)
+        }
+    }
+}
+
+impl Stream for Consumer {
+    type Item = Result<Delivery, ConsumerError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_delivery(cx)
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.channel.with(|inner, _| inner.drop_consumer(id));
+        }
+    }
+}
+
+/// What a consumer yields instead of a delivery.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsumerError {
+    /// A message with a body over `body_max`. The consumer goes on.
+    #[error(transparent)]
+    TooLarge(TooLarge),
+    /// The consumer has ended, and why. Nothing follows.
+    #[error(transparent)]
+    Ended(#[from] ConsumerEnd),
+}
+
+/// A delivery without its body, which was larger than `body_max` and was thrown away. Like any other it is requeued when
+/// it is dropped unsettled, and will come again: ack or reject it.
+#[derive(Debug, thiserror::Error)]
+#[error("a body of {body_size} octets is over the limit")]
+pub struct TooLarge {
+    delivery: Box<Delivery>,
+    /// Octets of the body.
+    pub body_size: u64,
+}
+
+impl TooLarge {
+    /// The delivery, its body empty.
+    pub fn into_delivery(self) -> Delivery {
+        *self.delivery
+    }
+}

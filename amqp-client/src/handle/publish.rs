@@ -1,0 +1,180 @@
+//! basic.publish through the request builder: properties, body, and waiting while publishing is held back.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use amqp_protocol::ShortStr;
+use amqp_protocol::table::{FieldValue, TableError};
+use amqp_protocol::v0_9_1::basic;
+
+use super::channel::Channel;
+use super::request::{Request, Wait};
+use super::shared::Outcome;
+use crate::error::{ConnectionError, PublishError};
+use crate::sans_io::{Body, RequestId};
+
+/// A message to publish: method, properties and body. Made by [`Channel::basic_publish`].
+#[derive(Debug, Clone)]
+pub struct Publish<'a> {
+    pub(super) method: basic::Publish<'a>,
+    properties: basic::Properties<'a>,
+    body: Body<'a>,
+}
+
+impl<'a> Publish<'a> {
+    pub(super) fn new(body: Body<'a>) -> Self {
+        Self {
+            method: basic::Publish::default(),
+            properties: basic::Properties::default(),
+            body,
+        }
+    }
+}
+
+/// Setters of short-string properties.
+macro_rules! short_string_properties {
+    ($($(#[$doc:meta])* $name:ident $text:literal),* $(,)?) => {$(
+        $(#[$doc])*
+        pub fn $name(mut self, value: impl TryInto<ShortStr<'a>, Error: Into<TableError>>) -> Self {
+            let value = self.keep($text, value);
+            self.set(|publish| publish.properties.$name = Some(value))
+        }
+    )*};
+}
+
+impl<'a, C> Request<'a, C, Publish<'a>> {
+    /// The server returns the message when no queue gets it.
+    pub fn mandatory(self) -> Self {
+        self.set(|publish| publish.method.mandatory = true)
+    }
+
+    /// Replaces all properties.
+    pub fn properties(self, properties: basic::Properties<'a>) -> Self {
+        self.set(|publish| publish.properties = properties)
+    }
+
+    /// delivery-mode 2: in a durable queue the message survives a restart of the server.
+    pub fn persistent(self) -> Self {
+        self.set(|publish| publish.properties.delivery_mode = Some(2))
+    }
+
+    /// Adds a header.
+    pub fn header<'n, 'v>(
+        self,
+        name: impl TryInto<ShortStr<'n>, Error: Into<TableError>>,
+        value: impl TryInto<FieldValue<'v>, Error: Into<TableError>>,
+    ) -> Self {
+        self.append(
+            "headers",
+            |publish| publish.properties.headers.get_or_insert_default(),
+            name,
+            value,
+        )
+    }
+
+    /// Higher ones go first, in a queue declared with `x-max-priority`.
+    pub fn priority(self, priority: u8) -> Self {
+        self.set(|publish| publish.properties.priority = Some(priority))
+    }
+
+    /// Seconds since 1970-01-01 00:00 UTC.
+    pub fn timestamp(self, seconds: u64) -> Self {
+        self.set(|publish| publish.properties.timestamp = Some(seconds))
+    }
+
+    short_string_properties! {
+        /// The body's MIME type.
+        content_type "content_type",
+        /// The body's MIME encoding, such as `gzip`.
+        content_encoding "content_encoding",
+        /// Ties a reply to its request.
+        correlation_id "correlation_id",
+        /// The queue for replies.
+        reply_to "reply_to",
+        /// Milliseconds to live, in decimal digits.
+        expiration "expiration",
+        /// The message's identity.
+        message_id "message_id",
+        /// The message's kind.
+        r#type "type",
+        /// The user who publishes; the server checks it.
+        user_id "user_id",
+        /// The application that publishes.
+        app_id "app_id",
+    }
+}
+
+impl<'a> IntoFuture for Request<'a, Channel, Publish<'a>> {
+    type Output = Result<(), PublishError>;
+    type IntoFuture = PublishMessage<'a>;
+
+    fn into_future(self) -> PublishMessage<'a> {
+        let message = self.fault.map_or(Ok(self.method), |fault| Err(fault.into()));
+        PublishMessage {
+            channel: self.caller,
+            message: Some(message),
+            wait: None,
+        }
+    }
+}
+
+/// Publishes a message: queued for the transport at the first poll at which the server and the transport let it, which is
+/// all it waits for. What becomes of the message is not known here.
+///
+/// Dropping it before it is ready publishes nothing.
+#[derive(Debug)]
+#[must_use = "a message is only published when it is awaited"]
+pub struct PublishMessage<'a> {
+    channel: &'a Channel,
+    message: Option<Result<Publish<'a>, PublishError>>,
+    wait: Option<Wait<'a>>,
+}
+
+/// What one attempt to publish led to.
+enum Attempt<'a> {
+    Published,
+    HeldBack(RequestId, Publish<'a>),
+}
+
+impl Future for PublishMessage<'_> {
+    type Output = Result<(), PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            if let Some(wait) = &mut self.wait {
+                let Poll::Ready(outcome) = Pin::new(wait).poll(cx) else {
+                    return Poll::Pending;
+                };
+                self.wait = None;
+                match outcome {
+                    Some(Outcome::MayPublish(outcome)) => outcome?,
+                    _ => return Poll::Ready(Err(ConnectionError::DriverDropped.into())),
+                }
+            }
+            let Some(message) = self.message.take() else {
+                return Poll::Pending;
+            };
+            let message = message?;
+            let attempt = self.channel.with(|inner, key| {
+                if inner.core.may_publish(key) {
+                    inner
+                        .core
+                        .publish(key, &message.method, &message.properties, message.body)?;
+                    return Ok(Attempt::Published);
+                }
+                let request = inner.core.wait_to_publish(Instant::now(), key)?;
+                inner.register(request);
+                Ok::<_, PublishError>(Attempt::HeldBack(request, message))
+            })?;
+            match attempt {
+                Attempt::Published => return Poll::Ready(Ok(())),
+                Attempt::HeldBack(request, message) => {
+                    self.message = Some(Ok(message));
+                    self.wait = Some(self.channel.wait(request));
+                }
+            }
+        }
+    }
+}

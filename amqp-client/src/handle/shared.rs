@@ -1,0 +1,208 @@
+//! The core behind its lock, and the wakers of those who wait for it. Wakers run after the lock is released.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use crate::config::Config;
+use crate::error::{CallError, PublishError};
+use crate::sans_io::{
+    ChannelKey, Connection, ConsumerEnd, ConsumerId, Event, Message, Reply, RequestId, State,
+};
+
+/// A connection as its handles and its driver share it.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    inner: Mutex<Inner>,
+}
+
+/// What the lock guards.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) core: Connection,
+    requests: HashMap<RequestId, Request>,
+    /// Tasks that found nothing to consume.
+    consumers: HashMap<ConsumerId, Waker>,
+    /// Tasks that wait for another state of the connection.
+    watchers: Vec<Waker>,
+    driver: Option<Asleep>,
+    /// To be woken when the lock is released.
+    woken: Vec<Waker>,
+}
+
+/// What a sleeping driver waits for, beside the transport.
+#[derive(Debug)]
+pub(crate) struct Asleep {
+    pub(crate) waker: Waker,
+    /// When it wakes by itself.
+    pub(crate) timeout: Option<Instant>,
+    /// Whether it waits for octets to come.
+    pub(crate) reads: bool,
+    /// Whether it waits until the transport takes octets, and can do nothing about further ones.
+    pub(crate) writes: bool,
+}
+
+#[derive(Debug)]
+enum Request {
+    Waiting(Option<Waker>),
+    Done(Outcome),
+}
+
+/// How a request ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Reply(Result<Reply, CallError>),
+    MayPublish(Result<(), PublishError>),
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config) -> Self {
+        let inner = Inner {
+            core: Connection::new(config, Instant::now()),
+            requests: HashMap::new(),
+            consumers: HashMap::new(),
+            watchers: Vec::new(),
+            driver: None,
+            woken: Vec::new(),
+        };
+        Self {
+            inner: Mutex::new(inner),
+        }
+    }
+
+    /// Runs `f` under the lock, hands out the events that it caused, and wakes whom they concern.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> R {
+        // Every change of the state is finished before anything could panic.
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = f(&mut inner);
+        inner.hand_out_events();
+        let driver = inner.take_driver();
+        let woken = std::mem::take(&mut inner.woken);
+        drop(inner);
+        driver.into_iter().chain(woken).for_each(Waker::wake);
+        result
+    }
+}
+
+impl Inner {
+    fn hand_out_events(&mut self) {
+        while let Some(event) = self.core.poll_event() {
+            match event {
+                Event::Resolved { request, outcome } => self.finish(request, Outcome::Reply(outcome)),
+                Event::MayPublish { request, outcome } => self.finish(request, Outcome::MayPublish(outcome)),
+                Event::Readable(consumer) => self.woken.extend(self.consumers.remove(&consumer)),
+                Event::State(_) => self.woken.append(&mut self.watchers),
+                // Their state is asked for where it matters.
+                Event::ChannelEnded { .. }
+                | Event::Confirmed { .. }
+                | Event::Returned { .. }
+                | Event::Flow { .. }
+                | Event::Blocked { .. }
+                | Event::Unblocked => {}
+            }
+        }
+    }
+
+    fn finish(&mut self, request: RequestId, outcome: Outcome) {
+        if let Some(entry) = self.requests.get_mut(&request)
+            && let Request::Waiting(waker) = std::mem::replace(entry, Request::Done(outcome))
+        {
+            self.woken.extend(waker);
+        }
+    }
+
+    /// Registers a request just made, so that its outcome is kept.
+    pub(super) fn register(&mut self, request: RequestId) {
+        self.requests.insert(request, Request::Waiting(None));
+    }
+
+    /// The outcome of a registered request, once.
+    pub(super) fn poll_request(&mut self, cx: &Context<'_>, request: RequestId) -> Poll<Option<Outcome>> {
+        if let Some(Request::Waiting(waker)) = self.requests.get_mut(&request) {
+            let old = set_waker(waker, cx);
+            self.woken.extend(old);
+            return Poll::Pending;
+        }
+        Poll::Ready(match self.requests.remove(&request) {
+            Some(Request::Done(outcome)) => Some(outcome),
+            Some(Request::Waiting(_)) | None => None,
+        })
+    }
+
+    /// Forgets a request that nobody waits for. A message fetched for it goes back to its queue.
+    pub(super) fn abandon(&mut self, channel: ChannelKey, request: RequestId) {
+        self.core.abandon_request(request);
+        match self.requests.remove(&request) {
+            Some(Request::Done(Outcome::Reply(Ok(mut reply)))) => {
+                if let Some(message) = reply.take_content() {
+                    self.core.requeue(channel, &message);
+                }
+            }
+            Some(Request::Waiting(waker)) => self.woken.extend(waker),
+            Some(Request::Done(_)) | None => {}
+        }
+    }
+
+    /// The next delivery of a consumer, or why it ended.
+    pub(super) fn poll_consumer(
+        &mut self,
+        cx: &Context<'_>,
+        consumer: ConsumerId,
+    ) -> Poll<Result<Message, ConsumerEnd>> {
+        if let Some(next) = self.core.next_delivery(consumer) {
+            return Poll::Ready(next);
+        }
+        let mut waker = self.consumers.remove(&consumer);
+        let old = set_waker(&mut waker, cx);
+        self.woken.extend(old);
+        self.consumers.extend(waker.map(|waker| (consumer, waker)));
+        Poll::Pending
+    }
+
+    pub(super) fn drop_consumer(&mut self, consumer: ConsumerId) {
+        self.woken.extend(self.consumers.remove(&consumer));
+        self.core.drop_consumer(consumer);
+    }
+
+    /// Waits for the next change of the connection's state.
+    pub(super) fn watch(&mut self, cx: &Context<'_>) {
+        if !self.watchers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.watchers.push(cx.waker().clone());
+        }
+    }
+
+    /// Puts the driver to sleep, unless there is something that it should do first.
+    pub(crate) fn sleep(&mut self, asleep: Asleep) -> bool {
+        self.driver = Some(asleep);
+        let due = self.take_driver();
+        due.is_none()
+    }
+
+    /// The driver's waker, if it sleeps and has something to do.
+    fn take_driver(&mut self) -> Option<Waker> {
+        let asleep = self.driver.as_ref()?;
+        let sooner = match (self.core.poll_timeout(), asleep.timeout) {
+            (Some(now), Some(then)) => now < then,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        let due = sooner
+            || (!asleep.writes && self.core.wants_write())
+            || (!asleep.reads && self.core.wants_read())
+            || self.core.state() == State::Closed;
+        if due {
+            self.driver.take().map(|asleep| asleep.waker)
+        } else {
+            None
+        }
+    }
+}
+
+/// Keeps the task's waker, and gives back the one it replaces, which must not be dropped under the lock.
+fn set_waker(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
+    match slot {
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        slot => slot.replace(cx.waker().clone()),
+    }
+}

@@ -1,0 +1,454 @@
+//! The connection's state: its life from the protocol header to the last octet, its timers, and its two queues, octets
+//! out and events up. What frames mean and what commands do stands in the files beside this one.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::time::Instant;
+
+use amqp_protocol::frame;
+use amqp_protocol::method::Arguments;
+use amqp_protocol::v0_9_1::{channel, connection, constants};
+use amqp_protocol::{ChannelId, FieldTable, ProtocolHeader, ReplyCode, ShortStr, TooLong};
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::channel::{Channel, Phase, Waiter};
+use super::consumers::Consumer;
+use super::event::{ChannelKey, ConsumerId, Event, RequestId, State};
+use super::heartbeat::Heartbeat;
+use super::outgoing::Outgoing;
+use super::publishing::GateWaiter;
+use crate::config::Config;
+use crate::error::{
+    CallError, ChannelError, ConnectionError, PeerViolation, PublishError, TransportError, Violation,
+};
+
+/// What may be sent before connection.tune says otherwise, in octets of a whole frame.
+pub(super) const FRAME_MIN: u32 = constants::FRAME_MIN_SIZE as u32;
+
+/// One AMQP connection without a transport: octets in, events out; commands in, octets out.
+///
+/// Its owner moves octets and time: it gives what it reads to [`receive`](Self::receive), writes what
+/// [`take_outgoing`](Self::take_outgoing) hands out and says so to [`transmitted`](Self::transmitted), calls
+/// [`handle_timeout`](Self::handle_timeout) by [`poll_timeout`](Self::poll_timeout), and after each of these, and after
+/// commands, takes the events from [`poll_event`](Self::poll_event). The same inputs always give the same outputs.
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) config: Config,
+    pub(super) state: State,
+    /// Why it ended; set once.
+    error: Option<ConnectionError>,
+    /// When the handshake, or the close, has taken too long.
+    pub(super) deadline: Option<Instant>,
+    /// Whether close waits for the server's close-ok.
+    pub(super) awaits_close_ok: bool,
+
+    outgoing: Outgoing,
+    /// Octets queued, handed to the transport, and taken by it, since the connection began.
+    queued: u64,
+    taken: u64,
+    transmitted: u64,
+    /// The largest frame that may be sent, its envelope included.
+    pub(super) send_frame_max: u32,
+    /// The largest frame that is accepted.
+    pub(super) receive_frame_max: u32,
+
+    pub(super) channel_max: u16,
+    /// Channels by number; channel 1 is at index 0.
+    pub(super) channels: Vec<Option<Box<Channel>>>,
+    /// Why channels ended, until their owners let them go.
+    pub(super) ended_channels: BTreeMap<ChannelKey, ChannelError>,
+    pub(super) consumers: BTreeMap<ConsumerId, Consumer>,
+    /// When each request with a waiter times out, and on which channel. Ids ascend and every call has the same time, so
+    /// the first is always the next.
+    pub(super) call_deadlines: BTreeMap<RequestId, (Instant, ChannelKey)>,
+    pub(super) gate: VecDeque<GateWaiter>,
+    /// Whether connection.blocked is in force.
+    pub(super) blocked: bool,
+    /// Octets of deliveries that wait for their consumers.
+    pub(super) buffered: usize,
+    /// Replies that the server owes on all channels, tombstones included.
+    pub(super) owed: usize,
+    next_id: u64,
+
+    pub(super) heartbeat: Heartbeat,
+    pub(super) events: VecDeque<Event>,
+    pub(super) server_properties: FieldTable<'static>,
+}
+
+impl Connection {
+    /// Begins a connection: the protocol header is queued. Next: [`take_outgoing`](Self::take_outgoing).
+    pub fn new(config: Config, now: Instant) -> Self {
+        let receive_frame_max = match config.frame_max {
+            0 => Config::default().frame_max,
+            octets => octets.max(FRAME_MIN),
+        };
+        let mut connection = Self {
+            state: State::AwaitingStart,
+            error: None,
+            deadline: Some(now + config.handshake_timeout),
+            awaits_close_ok: false,
+            outgoing: Outgoing::new(),
+            queued: 0,
+            taken: 0,
+            transmitted: 0,
+            send_frame_max: FRAME_MIN,
+            receive_frame_max,
+            channel_max: 0,
+            channels: Vec::new(),
+            ended_channels: BTreeMap::new(),
+            consumers: BTreeMap::new(),
+            call_deadlines: BTreeMap::new(),
+            gate: VecDeque::new(),
+            blocked: false,
+            buffered: 0,
+            owed: 0,
+            next_id: 0,
+            heartbeat: Heartbeat::new(now),
+            events: VecDeque::new(),
+            server_properties: FieldTable::default(),
+            config,
+        };
+        connection.put(|octets| octets.extend_from_slice(&ProtocolHeader::V0_9_1.octets()));
+        connection
+    }
+
+    /// Takes whole frames from the front of `input` and leaves the rest, which must be there again with more behind it at
+    /// the next call. Call it after each read; then take events and outgoing octets.
+    ///
+    /// # Errors
+    ///
+    /// The error that ended the connection, now or before. What must still be sent is queued.
+    pub fn receive(&mut self, now: Instant, input: &mut BytesMut) -> Result<(), ConnectionError> {
+        self.heartbeat.received(now);
+        while self.state != State::Closed {
+            match self.receive_frame(now, input) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(kind) => {
+                    // What follows broken framing has no meaning.
+                    let broken = matches!(kind, Violation::Malformed(error) if error.context.starts_with("frame."))
+                        || self.state == State::AwaitingStart;
+                    self.fail(now, kind);
+                    if broken {
+                        input.clear();
+                        self.awaits_close_ok = false;
+                        break;
+                    }
+                }
+            }
+        }
+        self.settle_state();
+        self.update_pause(now);
+        match &self.error {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes note that the server will send nothing more.
+    pub fn receive_eof(&mut self, now: Instant) {
+        let state = self.state;
+        self.end(now, ConnectionError::EndOfStream { state }, None);
+        self.set_state(State::Closed);
+    }
+
+    /// Takes note that the transport failed: nothing more can be sent or received.
+    pub fn transport_failed(&mut self, now: Instant, error: io::Error) {
+        self.abandon(now, ConnectionError::Transport(TransportError::from(error)));
+    }
+
+    /// Ends the connection at once for a reason of the owner's, without telling the server.
+    pub fn abandon(&mut self, now: Instant, error: ConnectionError) {
+        self.end(now, error, None);
+        self.set_state(State::Closed);
+    }
+
+    /// Does what is due at `now`. May be called at any time; then ask [`poll_timeout`](Self::poll_timeout) anew.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.update_pause(now);
+        if self.deadline.is_some_and(|at| at <= now) {
+            match self.state {
+                State::Open | State::Closed => {}
+                State::Closing => {
+                    if self.awaits_close_ok && matches!(self.error, Some(ConnectionError::Closed)) {
+                        self.error = Some(ConnectionError::CloseTimedOut);
+                    }
+                    self.set_state(State::Closed);
+                }
+                state => self.abandon(now, ConnectionError::HandshakeTimedOut { state }),
+            }
+        }
+        if self.heartbeat.dead_at().is_some_and(|at| at <= now) {
+            self.abandon(now, ConnectionError::HeartbeatTimedOut);
+        }
+        // Octets that wait for the transport say as much as a heartbeat behind them would.
+        if self.backlog() == 0 && self.heartbeat.send_at().is_some_and(|at| at <= now) {
+            self.put(|octets| octets.extend_from_slice(&frame::HEARTBEAT));
+            self.heartbeat.sent(now);
+        }
+        self.time_out_calls(now);
+        self.time_out_gate(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.state == State::Closed {
+            return None;
+        }
+        let heartbeat = self.heartbeat.send_at().filter(|_| self.backlog() == 0);
+        let call = self.call_deadlines.first_key_value().map(|(_, (at, _))| *at);
+        let gate = self.gate.front().map(|waiter| waiter.deadline);
+        [self.deadline, heartbeat, self.heartbeat.dead_at(), call, gate]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The next event. Call it until it has none.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Moves all queued octets into an empty batch; a batch that is not empty is left alone. Write the batch to the
+    /// transport, in order.
+    pub fn take_outgoing(&mut self, batch: &mut Outgoing) {
+        if batch.is_empty() && self.taken < self.queued {
+            batch.clear();
+            std::mem::swap(batch, &mut self.outgoing);
+            self.taken = self.queued;
+        }
+    }
+
+    /// Takes note that the transport took this many more octets.
+    pub fn transmitted(&mut self, now: Instant, octets: u64) {
+        self.transmitted += octets;
+        self.heartbeat.sent(now);
+        self.settle_state();
+        self.open_gate();
+    }
+
+    /// Whether to read from the transport. False while consumers are behind by more than `receive_buffer` and no reply is
+    /// awaited: ask again after they took deliveries, and let TCP hold the server back meanwhile.
+    pub fn wants_read(&self) -> bool {
+        self.state != State::Closed && (self.buffered < self.config.receive_buffer || self.owed > 0)
+    }
+
+    /// Whether [`take_outgoing`](Self::take_outgoing) has something.
+    pub fn wants_write(&self) -> bool {
+        self.taken < self.queued && self.state != State::Closed
+    }
+
+    /// What the connection is doing.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Why the connection ended, once it has. It never changes, but for an orderly close that the server does not answer.
+    pub fn error(&self) -> Option<&ConnectionError> {
+        self.error.as_ref()
+    }
+
+    /// What the server said of itself in connection.start; empty before.
+    pub fn server_properties(&self) -> &FieldTable<'static> {
+        &self.server_properties
+    }
+
+    /// The settings it was made with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Closes the connection in order: everything that waits is resolved now, what was queued before still leaves, then
+    /// connection.close. The state is [`Closed`](State::Closed) when the server has answered, or `close_timeout` has
+    /// passed. Does nothing when the connection has ended.
+    pub fn close(&mut self, now: Instant, reply_code: ReplyCode, reply_text: ShortStr<'_>) {
+        let close = connection::Close {
+            reply_code,
+            reply_text,
+            ..Default::default()
+        };
+        self.end(
+            now,
+            ConnectionError::Closed,
+            (self.state == State::Open).then_some(close),
+        );
+        self.settle_state();
+    }
+
+    /// Ends the connection for what the server did, and tells it.
+    pub(super) fn fail(&mut self, now: Instant, kind: Violation) {
+        let violation = PeerViolation {
+            state: self.state,
+            kind,
+        };
+        let mut close = connection::Close {
+            reply_code: violation.kind.reply_code(),
+            ..Default::default()
+        };
+        if let Violation::UnexpectedMethod { method, .. } = violation.kind {
+            (close.class_id, close.method_id) = (method.class, method.method);
+        }
+        let text = violation.kind.to_string();
+        close.reply_text = text.as_str().try_into().unwrap_or_default();
+        // A server that has not even begun may speak anything.
+        let told = self.state != State::AwaitingStart;
+        self.end(now, violation.into(), told.then_some(close));
+    }
+
+    /// The one way into the failed state, which is never left: resolves everything, then sends what the protocol asks for.
+    pub(super) fn end(&mut self, now: Instant, error: ConnectionError, close: Option<connection::Close<'_>>) {
+        if self.error.is_some() {
+            return;
+        }
+        self.error = Some(error.clone());
+        self.heartbeat.stop();
+        self.blocked = false;
+        for index in 0..self.channels.len() {
+            if let Some(channel) = self.channels.get_mut(index).and_then(Option::take) {
+                self.resolve_channel(*channel, &error.clone().into());
+            }
+        }
+        self.channels.clear();
+        self.owed = 0;
+        for waiter in std::mem::take(&mut self.gate) {
+            let outcome = Err(PublishError::from(error.clone()));
+            self.events.push_back(Event::MayPublish {
+                request: waiter.request,
+                outcome,
+            });
+        }
+        self.deadline = Some(now + self.config.close_timeout);
+        if let Some(close) = close {
+            // A close is far smaller than the smallest frame.
+            let _ = self.put_method(ChannelId(0), &close);
+            self.awaits_close_ok = true;
+        }
+        self.set_state(State::Closing);
+    }
+
+    /// Resolves what waited on a channel that is over.
+    pub(super) fn resolve_channel(&mut self, channel: Channel, reason: &ChannelError) {
+        let key = channel.key;
+        self.owed = self.owed.saturating_sub(channel.expectations.len());
+        for expectation in channel.expectations {
+            if let Waiter::Waiting(request) = expectation.waiter {
+                self.call_deadlines.remove(&request);
+                // Whoever closes a channel that is over already has what it wants.
+                self.events.push_back(Event::Resolved {
+                    request,
+                    outcome: Err(CallError::Channel(reason.clone())),
+                });
+            }
+        }
+        self.end_consumers(key, reason);
+        let reason = match channel.phase {
+            Phase::Closing(reason) => reason,
+            Phase::Opening | Phase::Open => {
+                self.events.push_back(Event::ChannelEnded {
+                    channel: key,
+                    reason: reason.clone(),
+                });
+                reason.clone()
+            }
+        };
+        if channel.held {
+            self.ended_channels.insert(key, reason);
+        }
+        self.open_gate();
+    }
+
+    /// Closing turns into closed as soon as nothing is left to send or to wait for.
+    pub(super) fn settle_state(&mut self) {
+        if self.state == State::Closing && !self.awaits_close_ok && self.backlog() == 0 {
+            self.set_state(State::Closed);
+        }
+    }
+
+    pub(super) fn set_state(&mut self, state: State) {
+        if self.state < state {
+            self.state = state;
+            self.events.push_back(Event::State(state));
+        }
+    }
+
+    fn update_pause(&mut self, now: Instant) {
+        if self.wants_read() {
+            self.heartbeat.resume(now)
+        } else {
+            self.heartbeat.pause()
+        }
+    }
+
+    /// Octets queued and not yet taken by the transport.
+    pub(super) fn backlog(&self) -> u64 {
+        self.queued - self.transmitted
+    }
+
+    /// The position in the outgoing stream where the next octet goes.
+    pub(super) fn position(&self) -> u64 {
+        self.queued
+    }
+
+    /// An id for a request, a consumer or a channel's opening.
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Appends octets to the outgoing stream.
+    pub(super) fn put<R>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        let before = self.outgoing.remaining();
+        let result = self.outgoing.encode(encode);
+        self.queued += (self.outgoing.remaining() - before) as u64;
+        result
+    }
+
+    /// Appends octets to the outgoing stream without a copy.
+    pub(super) fn put_shared(&mut self, octets: Bytes) {
+        self.queued += octets.len() as u64;
+        self.outgoing.push_shared(octets);
+    }
+
+    /// Appends a method frame, or says by how much it is too large and leaves everything as it was.
+    pub(super) fn put_method<M: Arguments>(&mut self, channel: ChannelId, method: &M) -> Result<(), TooLong> {
+        let frame_max = self.send_frame_max;
+        self.put(|octets| frame::write_method(octets, channel, method, frame_max))
+    }
+
+    /// The channel of this key, while it is not over.
+    pub(super) fn channel(&mut self, key: ChannelKey) -> Result<&mut Channel, ChannelError> {
+        if let Some(error) = &self.error {
+            return Err(ChannelError::Connection(error.clone()));
+        }
+        let slot = usize::from(key.id.0)
+            .checked_sub(1)
+            .and_then(|index| self.channels.get_mut(index));
+        match slot.and_then(Option::as_deref_mut) {
+            Some(channel) if channel.key == key => match &channel.phase {
+                Phase::Closing(reason) => Err(reason.clone()),
+                Phase::Opening | Phase::Open => Ok(channel),
+            },
+            _ => Err(self
+                .ended_channels
+                .get(&key)
+                .cloned()
+                .unwrap_or(ChannelError::Closed)),
+        }
+    }
+
+    /// Answers channel.close, or sends it.
+    pub(super) fn put_channel_close(
+        &mut self,
+        id: ChannelId,
+        reply_code: ReplyCode,
+        reply_text: ShortStr<'_>,
+    ) {
+        let close = channel::Close {
+            reply_code,
+            reply_text,
+            ..Default::default()
+        };
+        // A close is far smaller than the smallest frame.
+        let _ = self.put_method(id, &close);
+    }
+}

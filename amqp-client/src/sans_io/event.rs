@@ -1,0 +1,180 @@
+//! What the core tells its owner, and the names of things in commands and events.
+
+use std::fmt;
+
+use amqp_protocol::method::{self, Arguments};
+use amqp_protocol::{ChannelId, DecodeError, DeliveryTag, Reader};
+use bytes::Bytes;
+
+use super::content::Message;
+use crate::error::{CallError, ChannelError, ConnectionError, PublishError};
+
+/// Names a command that one later event resolves. Never used twice on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(super) u64);
+
+/// Names a consumer. Never used twice on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConsumerId(pub(super) u64);
+
+/// One opening of a channel. The server's number for it is used again after the channel is closed, a key never is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChannelKey {
+    pub(super) id: ChannelId,
+    pub(super) opening: u64,
+}
+
+impl ChannelKey {
+    /// The channel's number on the wire.
+    pub fn id(self) -> ChannelId {
+        self.id
+    }
+}
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum State {
+    /// The protocol header is sent, connection.start has not come.
+    AwaitingStart,
+    /// connection.start-ok is sent, connection.tune has not come.
+    AwaitingTune,
+    /// connection.open is sent, connection.open-ok has not come.
+    AwaitingOpenOk,
+    /// Channels can be opened.
+    Open,
+    /// Everything is resolved; the last octets are on their way, or the server's connection.close-ok is.
+    Closing,
+    /// Nothing is left to send or to wait for: drop the transport.
+    Closed,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AwaitingStart => "awaiting start",
+            Self::AwaitingTune => "awaiting tune",
+            Self::AwaitingOpenOk => "awaiting open-ok",
+            Self::Open => "open",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
+        })
+    }
+}
+
+/// Something that happened. Events own what they carry and come in the order in which things happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The connection's state changed. [`Connection::error`](super::Connection::error) tells why it closes.
+    State(State),
+    /// A request of [`open_channel`](super::Connection::open_channel), [`call`](super::Connection::call),
+    /// [`consume`](super::Connection::consume), [`cancel`](super::Connection::cancel) or
+    /// [`close_channel`](super::Connection::close_channel) is over. Abandoned requests have no such event.
+    Resolved {
+        /// Which request.
+        request: RequestId,
+        /// Its reply, or why there is none.
+        outcome: Result<Reply, CallError>,
+    },
+    /// A request of [`wait_to_publish`](super::Connection::wait_to_publish) is over: publish now, or give up.
+    MayPublish {
+        /// Which request.
+        request: RequestId,
+        /// Why publishing has become pointless, if it has.
+        outcome: Result<(), PublishError>,
+    },
+    /// [`Connection::next_delivery`](super::Connection::next_delivery) has something new for this consumer.
+    Readable(ConsumerId),
+    /// The channel ended. Everything that waited on it was resolved before.
+    ChannelEnded {
+        /// Which channel.
+        channel: ChannelKey,
+        /// Why.
+        reason: ChannelError,
+    },
+    /// The server settled publishes of a channel in confirm mode.
+    Confirmed {
+        /// Which channel.
+        channel: ChannelKey,
+        /// The number of a publish, as [`Connection::publish`](super::Connection::publish) gave it out.
+        delivery_tag: DeliveryTag,
+        /// Whether all earlier ones are meant too.
+        multiple: bool,
+        /// Whether the server took responsibility (basic.ack) or refused it (basic.nack).
+        acknowledged: bool,
+    },
+    /// A mandatory message could not be routed.
+    Returned {
+        /// Which channel it was published on.
+        channel: ChannelKey,
+        /// The message as the server sent it back.
+        message: Message,
+    },
+    /// The server asked to stop publishing on a channel, or to go on.
+    Flow {
+        /// Which channel.
+        channel: ChannelKey,
+        /// Whether publishing may go on.
+        active: bool,
+    },
+    /// The server blocks publishing on the whole connection.
+    Blocked {
+        /// Its reason, such as `low on memory`.
+        reason: String,
+    },
+    /// The server unblocked publishing.
+    Unblocked,
+}
+
+/// A reply as it was received, already validated.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The payload of the method frame.
+    pub(super) octets: Bytes,
+    pub(super) content: Option<Message>,
+}
+
+impl Reply {
+    /// Decodes the reply as `R`, copying what it borrows.
+    ///
+    /// # Errors
+    ///
+    /// When the request had another type of reply.
+    pub fn decode<R: method::Reply>(&self) -> Result<R, DecodeError> {
+        let mut reader = Reader::new(&self.octets);
+        let id = reader.method_id("reply")?;
+        R::decode_reply(id, &mut reader)
+    }
+
+    /// The message behind a basic.get-ok, which this takes away.
+    pub fn take_content(&mut self) -> Option<Message> {
+        self.content.take()
+    }
+
+    /// Whether it is the method `M`.
+    pub fn is<M: Arguments>(&self) -> bool {
+        Reader::new(&self.octets).method_id("reply") == Ok(M::ID)
+    }
+}
+
+/// Why a consumer ended.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsumerEnd {
+    /// This client cancelled it.
+    #[error("the consumer was cancelled by this client")]
+    Cancelled,
+    /// The server cancelled it: its queue was deleted, or the node that holds the queue went down.
+    #[error("the consumer was cancelled by the server")]
+    CancelledByServer,
+    /// Its channel ended.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+}
+
+impl From<ConnectionError> for ConsumerEnd {
+    fn from(error: ConnectionError) -> Self {
+        Self::Channel(ChannelError::Connection(error))
+    }
+}

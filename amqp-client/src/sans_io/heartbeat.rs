@@ -1,0 +1,60 @@
+//! When a heartbeat is due, and when silence means that the peer is dead. It reads and writes no octets.
+
+use std::time::{Duration, Instant};
+
+/// The two clocks of a connection, off until it is tuned.
+#[derive(Debug)]
+pub(super) struct Heartbeat {
+    interval: Option<Duration>,
+    sent: Instant,
+    /// Since when nothing came; unknown while reading is paused by us, because what is not read is not silence.
+    silent_since: Option<Instant>,
+}
+
+impl Heartbeat {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            interval: None,
+            sent: now,
+            silent_since: Some(now),
+        }
+    }
+
+    /// Starts with the agreed seconds; 0 means never.
+    pub(super) fn start(&mut self, now: Instant, seconds: u16) {
+        self.interval = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
+        self.sent = now;
+        self.silent_since = Some(now);
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.interval = None;
+    }
+
+    pub(super) fn sent(&mut self, now: Instant) {
+        self.sent = now;
+    }
+
+    pub(super) fn received(&mut self, now: Instant) {
+        self.silent_since = Some(now);
+    }
+
+    /// Reading pauses: silence is not measured until [`resume`](Self::resume).
+    pub(super) fn pause(&mut self) {
+        self.silent_since = None;
+    }
+
+    pub(super) fn resume(&mut self, now: Instant) {
+        self.silent_since.get_or_insert(now);
+    }
+
+    /// When the next heartbeat must leave: after half an interval without other octets.
+    pub(super) fn send_at(&self) -> Option<Instant> {
+        self.interval.map(|interval| self.sent + interval / 2)
+    }
+
+    /// When the peer counts as dead: after two intervals of silence.
+    pub(super) fn dead_at(&self) -> Option<Instant> {
+        Some(self.silent_since? + self.interval? * 2)
+    }
+}

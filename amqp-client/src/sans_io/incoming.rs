@@ -1,0 +1,328 @@
+//! What received frames mean. Where frames begin and end is `amqp_protocol::frame`'s, how messages are put
+//! together `content`'s.
+
+use std::time::Instant;
+
+use amqp_protocol::frame::{FrameType, HEARTBEAT, Parsed, RawFrame, START_LEN};
+use amqp_protocol::header::ProtocolHeader;
+use amqp_protocol::method::{Arguments, Decode};
+use amqp_protocol::v0_9_1::{Method, basic, channel, connection};
+use amqp_protocol::{ChannelId, MethodId, Reader};
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::channel::{Expectation, Phase, Purpose, Waiter};
+use super::connection::Connection;
+use super::content::{Assembly, Envelope, Lookahead, Message, Misfit, take_whole};
+use super::event::{ChannelKey, Event, Reply, State};
+use crate::error::{ChannelError, Close, ConnectionError, Violation};
+
+impl Connection {
+    /// Handles the frame at the front of the input; false when there is no whole one.
+    pub(super) fn receive_frame(&mut self, now: Instant, input: &mut BytesMut) -> Result<bool, Violation> {
+        if self.state == State::AwaitingStart && input.first() == Some(&b'A') {
+            return self.receive_protocol_header(now, input);
+        }
+        let frame_max = self.receive_frame_max;
+        let frame = match RawFrame::parse(input, frame_max).map_err(Violation::Malformed)? {
+            Parsed::Complete(frame) => frame,
+            Parsed::Incomplete { .. } => return Ok(false),
+        };
+        let frame_len = frame.encoded_len();
+        let (frame_type, id, payload) = (frame.frame_type, frame.channel, frame.payload);
+        if self.error().is_some() {
+            self.receive_while_closing(frame);
+            input.advance(frame_len);
+            return Ok(true);
+        }
+        if frame_type == FrameType::Heartbeat {
+            input.advance(HEARTBEAT.len());
+            return Ok(true);
+        }
+        if id.0 == 0 {
+            if frame_type != FrameType::Method {
+                return Err(Violation::UnexpectedFrame { channel: id });
+            }
+            self.receive_connection_method(now, payload)?;
+            input.advance(frame_len);
+            return Ok(true);
+        }
+        let Some(channel) = self
+            .channels
+            .get_mut(usize::from(id.0) - 1)
+            .and_then(Option::as_deref_mut)
+        else {
+            return Err(Violation::ChannelNotOpen { channel: id });
+        };
+        let key = channel.key;
+        if let Some(assembly) = &mut channel.assembly {
+            let complete = assembly
+                .push(frame_type, payload, self.config.body_max)
+                .map_err(|misfit| match misfit {
+                    Misfit::Unexpected => Violation::UnexpectedFrame { channel: id },
+                    Misfit::TooLong => Violation::BodyTooLong { channel: id },
+                    Misfit::Malformed(error) => Violation::Malformed(error),
+                })?;
+            input.advance(frame_len);
+            if let Some(message) = channel.assembly.take_if(|_| complete).and_then(Assembly::finish) {
+                self.receive_message(key, message)?;
+            }
+            return Ok(true);
+        }
+        if frame_type != FrameType::Method {
+            return Err(Violation::UnexpectedFrame { channel: id });
+        }
+        if carries_content(payload) {
+            Envelope::decode(payload).map_err(Violation::Malformed)?;
+            match take_whole(input, frame_max, self.config.body_max).map_err(Violation::Malformed)? {
+                Lookahead::Incomplete => return Ok(false),
+                Lookahead::Whole(message) => self.receive_message(key, message)?,
+                Lookahead::Scattered => {
+                    channel.assembly = Some(Assembly::new(&take_payload(input, frame_len)))
+                }
+            }
+            return Ok(true);
+        }
+        let payload = take_payload(input, frame_len);
+        self.receive_channel_method(key, payload)?;
+        Ok(true)
+    }
+
+    /// A server that does not speak our version answers with a header of its own and closes.
+    fn receive_protocol_header(&mut self, now: Instant, input: &mut BytesMut) -> Result<bool, Violation> {
+        let header = match ProtocolHeader::parse(input) {
+            Ok(Parsed::Complete(header)) => header,
+            Ok(Parsed::Incomplete { .. }) => return Ok(false),
+            Err(error) => return Err(Violation::Malformed(error)),
+        };
+        input.clear();
+        self.end(now, ConnectionError::VersionRefused(header), None);
+        Ok(false)
+    }
+
+    /// After the end only the answer to our close matters, or a close that crosses it.
+    fn receive_while_closing(&mut self, frame: RawFrame<'_>) {
+        if frame.channel.0 != 0 || frame.frame_type != FrameType::Method {
+            return;
+        }
+        match Reader::new(frame.payload).method_id("method") {
+            Ok(connection::CloseOk::ID) => self.awaits_close_ok = false,
+            Ok(connection::Close::ID) => {
+                let _ = self.put_method(ChannelId(0), &connection::CloseOk {});
+            }
+            _ => {}
+        }
+    }
+
+    fn receive_connection_method(&mut self, now: Instant, payload: &[u8]) -> Result<(), Violation> {
+        let method = decode(payload)?;
+        let id = method.id();
+        let Method::Connection(method) = method else {
+            return Err(Violation::UnexpectedMethod {
+                channel: ChannelId(0),
+                method: id,
+            });
+        };
+        match (self.state, method) {
+            (State::AwaitingStart, connection::Method::Start(start)) => self.handle_start(now, start),
+            (State::AwaitingTune, connection::Method::Tune(tune)) => self.handle_tune(now, tune),
+            (State::AwaitingOpenOk, connection::Method::OpenOk(_)) => self.handle_open_ok(),
+            (State::Open, connection::Method::Blocked(blocked)) => {
+                self.blocked = true;
+                self.events.push_back(Event::Blocked {
+                    reason: blocked.reason.to_str_lossy().into_owned(),
+                });
+            }
+            (State::Open, connection::Method::Unblocked(_)) => {
+                self.blocked = false;
+                self.events.push_back(Event::Unblocked);
+                self.open_gate();
+            }
+            (_, connection::Method::Close(close)) => {
+                let close = Close {
+                    reply_code: close.reply_code,
+                    reply_text: close.reply_text.to_str_lossy().into_owned(),
+                    method: blamed(close.class_id, close.method_id),
+                    connection_name: self.config.connection_name.as_deref().map(Into::into),
+                };
+                let error = self.closed_by_server(close);
+                self.end(now, error, None);
+                let _ = self.put_method(ChannelId(0), &connection::CloseOk {});
+            }
+            _ => {
+                return Err(Violation::UnexpectedMethod {
+                    channel: ChannelId(0),
+                    method: id,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn receive_channel_method(&mut self, key: ChannelKey, payload: Bytes) -> Result<(), Violation> {
+        let id = key.id;
+        let method = decode(&payload)?;
+        let method_id = method.id();
+        let unexpected = Violation::UnexpectedMethod {
+            channel: id,
+            method: method_id,
+        };
+        match method {
+            Method::Basic(basic::Method::Ack(ack)) => self.events.push_back(Event::Confirmed {
+                channel: key,
+                delivery_tag: ack.delivery_tag,
+                multiple: ack.multiple,
+                acknowledged: true,
+            }),
+            Method::Basic(basic::Method::Nack(nack)) => self.events.push_back(Event::Confirmed {
+                channel: key,
+                delivery_tag: nack.delivery_tag,
+                multiple: nack.multiple,
+                acknowledged: false,
+            }),
+            Method::Basic(basic::Method::Cancel(cancel)) => {
+                self.cancelled_by_server(key, &cancel.consumer_tag);
+                if !cancel.no_wait {
+                    let cancel_ok = basic::CancelOk {
+                        consumer_tag: cancel.consumer_tag,
+                    };
+                    let _ = self.put_method(id, &cancel_ok);
+                }
+            }
+            Method::Channel(channel::Method::Flow(flow)) => {
+                if let Some(channel) = self.channel_slot(key) {
+                    channel.flow = flow.active;
+                }
+                let _ = self.put_method(id, &channel::FlowOk { active: flow.active });
+                self.events.push_back(Event::Flow {
+                    channel: key,
+                    active: flow.active,
+                });
+                self.open_gate();
+            }
+            Method::Channel(channel::Method::Close(close)) => {
+                let reason = ChannelError::ClosedByServer(Close {
+                    reply_code: close.reply_code,
+                    reply_text: close.reply_text.to_str_lossy().into_owned(),
+                    method: blamed(close.class_id, close.method_id),
+                    connection_name: self.config.connection_name.as_deref().map(Into::into),
+                });
+                let _ = self.put_method(id, &channel::CloseOk {});
+                self.channel_closed_by_server(key, &reason);
+            }
+            _ => self
+                .receive_reply(key, method_id, payload.clone(), None)
+                .map_err(|NotExpected| unexpected)?,
+        }
+        Ok(())
+    }
+
+    /// The server's close crosses ours: it still owes close-ok, and the number stays in use until then.
+    fn channel_closed_by_server(&mut self, key: ChannelKey, reason: &ChannelError) {
+        let Some(slot) = self.channels.get_mut(usize::from(key.id.0) - 1) else {
+            return;
+        };
+        let closing = slot
+            .as_ref()
+            .is_some_and(|channel| matches!(channel.phase, Phase::Closing(_)));
+        if closing {
+            return;
+        }
+        if let Some(channel) = slot.take() {
+            self.resolve_channel(*channel, reason);
+        }
+    }
+
+    /// Hands a reply to the request at the front of the channel's queue; an error when it is not what that one awaits.
+    fn receive_reply(
+        &mut self,
+        key: ChannelKey,
+        id: MethodId,
+        octets: Bytes,
+        content: Option<Message>,
+    ) -> Result<(), NotExpected> {
+        let channel = self.channel_slot(key).ok_or(NotExpected)?;
+        channel
+            .expectations
+            .front()
+            .filter(|front| front.replies.contains(&id))
+            .ok_or(NotExpected)?;
+        let Expectation { waiter, purpose, .. } = channel.expectations.pop_front().ok_or(NotExpected)?;
+        if waiter == Waiter::TimedOut {
+            channel.timed_out -= 1;
+        }
+        self.owed -= 1;
+        let buried = !matches!(waiter, Waiter::Waiting(_));
+        match purpose {
+            Purpose::OpenChannel => self.channel_opened(key, buried),
+            Purpose::CloseChannel => self.channel_close_ok(key),
+            Purpose::Consume(subscriber) => self.consume_ok(key, subscriber, &octets, buried)?,
+            Purpose::Call => {
+                // A message fetched for nobody goes back to its queue.
+                if let Some(message) = content.as_ref().filter(|_| buried) {
+                    self.requeue(key, message);
+                }
+                if id == basic::CancelOk::ID {
+                    self.cancel_ok(key, &octets);
+                }
+            }
+        }
+        if let Waiter::Waiting(request) = waiter {
+            self.call_deadlines.remove(&request);
+            self.events.push_back(Event::Resolved {
+                request,
+                outcome: Ok(Reply { octets, content }),
+            });
+        }
+        Ok(())
+    }
+
+    /// Hands a complete message to whom it is for.
+    fn receive_message(&mut self, key: ChannelKey, message: Message) -> Result<(), Violation> {
+        let octets = message.method_octets();
+        match Envelope::decode(&octets).map_err(Violation::Malformed)? {
+            Envelope::Deliver(deliver) => self.deliver(key, deliver.consumer_tag.as_bytes(), message),
+            Envelope::Return(_) => {
+                self.events.push_back(Event::Returned {
+                    channel: key,
+                    message,
+                });
+                Ok(())
+            }
+            Envelope::GetOk(_) => {
+                let (channel, method) = (key.id, basic::GetOk::ID);
+                self.receive_reply(key, method, octets.clone(), Some(message))
+                    .map_err(|NotExpected| Violation::UnexpectedMethod { channel, method })
+            }
+        }
+    }
+}
+
+/// A reply that cannot be the one that is due.
+pub(super) struct NotExpected;
+
+fn carries_content(payload: &[u8]) -> bool {
+    matches!(
+        Reader::new(payload).method_id("method"),
+        Ok(basic::Deliver::ID | basic::GetOk::ID | basic::Return::ID)
+    )
+}
+
+/// Takes the complete frame at the front and gives its payload.
+fn take_payload(input: &mut BytesMut, frame_len: usize) -> Bytes {
+    let mut frame = input.split_to(frame_len);
+    frame.truncate(frame_len - 1);
+    frame.freeze().split_off(START_LEN)
+}
+
+/// The method in a payload, to its last octet.
+fn decode(payload: &[u8]) -> Result<Method<'_>, Violation> {
+    let mut reader = Reader::new(payload);
+    let method = Method::decode(&mut reader).map_err(Violation::Malformed)?;
+    reader.finish("method").map_err(Violation::Malformed)?;
+    Ok(method)
+}
+
+/// The method that a close blames; zeros mean none.
+fn blamed(class: u16, method: u16) -> Option<MethodId> {
+    (class != 0).then_some(MethodId { class, method })
+}

@@ -1,0 +1,32 @@
+//! AMQP 0-9-1 without I/O: no socket, clock, lock, thread or runtime. [`Connection`] is all of it.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `connection` | life, timers and queues of a connection |
+//! | `handshake` | start, tune, open |
+//! | `incoming` | what received frames mean |
+//! | `content` | received messages |
+//! | `channel`, `commands` | a channel's state, and the commands that change it |
+//! | `publishing`, `consumers` | messages out, deliveries in |
+//! | `outgoing` | octets on their way to the transport |
+//! | `heartbeat` | two clocks |
+
+mod channel;
+mod commands;
+mod connection;
+mod consumers;
+mod content;
+mod event;
+mod handshake;
+mod heartbeat;
+mod incoming;
+mod names;
+mod outgoing;
+mod publishing;
+
+pub use connection::Connection;
+pub use content::Message;
+pub use event::{ChannelKey, ConsumerEnd, ConsumerId, Event, Reply, RequestId, State};
+pub(crate) use names::method_name;
+pub use outgoing::Outgoing;
+pub use publishing::{Body, Published};

@@ -1,0 +1,167 @@
+//! Octets on their way to the transport, in order: encoded ones in one buffer, large bodies by reference. Knows no frames.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes};
+
+/// The buffer's capacity above which it is given back once it has been sent.
+const KEEP_CAPACITY: usize = 1 << 20;
+
+/// A batch of octets for the transport. It is a [`Buf`]: write its chunks, advance it by what was written, and tell
+/// [`Connection::transmitted`](super::Connection::transmitted).
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    octets: Vec<u8>,
+    /// Where in `octets` each shared body belongs, ascending.
+    shared: VecDeque<(usize, Bytes)>,
+    /// How much of `octets` is written.
+    written: usize,
+    remaining: usize,
+}
+
+impl Outgoing {
+    /// An empty batch.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether everything was written.
+    pub fn is_empty(&self) -> bool {
+        self.remaining == 0
+    }
+
+    /// Lets `encode` append to the buffer.
+    pub(super) fn encode<R>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        let before = self.octets.len();
+        let result = encode(&mut self.octets);
+        self.remaining += self.octets.len() - before;
+        result
+    }
+
+    /// Appends octets without a copy.
+    pub(super) fn push_shared(&mut self, octets: Bytes) {
+        self.remaining += octets.len();
+        self.shared.push_back((self.octets.len(), octets));
+    }
+
+    /// Forgets everything, and keeps the buffer unless it grew out of proportion.
+    pub(super) fn clear(&mut self) {
+        self.octets.clear();
+        self.octets.shrink_to(KEEP_CAPACITY);
+        self.shared.clear();
+        self.written = 0;
+        self.remaining = 0;
+    }
+
+    /// The unwritten octets before the next shared body.
+    fn head(&self) -> &[u8] {
+        let end = self.shared.front().map_or(self.octets.len(), |(at, _)| *at);
+        self.octets.get(self.written..end).unwrap_or_default()
+    }
+}
+
+impl Buf for Outgoing {
+    fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match (self.head(), self.shared.front()) {
+            ([], Some((_, body))) => body,
+            (head, _) => head,
+        }
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut from = self.written;
+        let mut pieces = self.shared.iter().flat_map(|(at, body)| {
+            let octets = self.octets.get(from..*at).unwrap_or_default();
+            from = *at;
+            [octets, body.as_ref()]
+        });
+        let mut count = 0;
+        for slice in &mut *slices {
+            let Some(piece) = pieces.by_ref().find(|piece| !piece.is_empty()) else {
+                break;
+            };
+            *slice = IoSlice::new(piece);
+            count += 1;
+        }
+        drop(pieces);
+        let tail = self
+            .octets
+            .get(self.shared.back().map_or(self.written, |(at, _)| *at)..)
+            .unwrap_or_default();
+        match slices.get_mut(count) {
+            Some(slice) if !tail.is_empty() => {
+                *slice = IoSlice::new(tail);
+                count + 1
+            }
+            _ => count,
+        }
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        assert!(
+            count <= self.remaining,
+            "advanced by {count} octets where {} remain",
+            self.remaining
+        );
+        self.remaining -= count;
+        loop {
+            let head = self.head().len().min(count);
+            self.written += head;
+            count -= head;
+            match self.shared.front_mut() {
+                Some((_, body)) if count < body.len() => return body.advance(count),
+                Some((_, body)) => count -= body.len(),
+                None => return,
+            }
+            self.shared.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch() -> Outgoing {
+        let mut batch = Outgoing::new();
+        batch.encode(|octets| octets.extend_from_slice(b"ab"));
+        batch.push_shared(Bytes::from_static(b"CDE"));
+        batch.push_shared(Bytes::from_static(b"F"));
+        batch.encode(|octets| octets.extend_from_slice(b"gh"));
+        batch
+    }
+
+    #[test]
+    fn order_is_kept_however_it_is_written() {
+        for step in 1..=8 {
+            let (mut batch, mut written) = (batch(), Vec::new());
+            while batch.has_remaining() {
+                let count = step.min(batch.chunk().len());
+                written.extend_from_slice(&batch.chunk()[..count]);
+                batch.advance(count);
+            }
+            assert_eq!(written, b"abCDEFgh", "by {step}");
+        }
+    }
+
+    #[test]
+    fn vectored_chunks_continue_behind_what_was_written() {
+        for written in 0..=8 {
+            for room in 0..6 {
+                let mut batch = batch();
+                batch.advance(written);
+                let mut slices = vec![IoSlice::new(&[]); room];
+                let count = batch.chunks_vectored(&mut slices);
+                let octets: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
+                assert!(b"abCDEFgh"[written..].starts_with(&octets));
+                assert!(room < 4 || octets.len() == 8 - written, "{written} {room}");
+                assert_eq!(count == 0, room == 0 || written == 8);
+            }
+        }
+    }
+}
