@@ -13,6 +13,7 @@
 pub use amqp_protocol as protocol;
 
 mod config;
+pub mod driver;
 mod error;
 mod handle;
 pub mod sans_io;

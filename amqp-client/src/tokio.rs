@@ -1,9 +1,8 @@
-//! The adapter for tokio: a driver that moves octets between a stream and the shared core, and `connect` over TCP.
+//! The adapter for tokio: its streams and timers as a [`Transport`], and `connect` over TCP.
 
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -13,15 +12,14 @@ use ::tokio::time::{Sleep, sleep_until, timeout};
 use bytes::BytesMut;
 
 use crate::config::Config;
+use crate::driver::{self, Transport};
 use crate::error::{ConnectionError, TransportError};
-use crate::handle::{Asleep, Connection, Shared};
-use crate::sans_io::{Outgoing, State};
+use crate::handle::Connection;
+use crate::sans_io::Outgoing;
 use crate::uri::Uri;
 
-/// Room made for octets before each read.
-const READ_ROOM: usize = 16 * 1024;
-/// Octets of a fresh read buffer. Deliveries share it, and it lives as long as one of them.
-const READ_BUFFER: usize = 64 * 1024;
+/// The driver of a connection over a tokio stream, to be spawned.
+pub type Driver<S> = driver::Driver<Stream<S>>;
 
 /// Connects over TCP by a URI, and spawns the driver on the current runtime.
 ///
@@ -58,23 +56,13 @@ pub async fn connect(
     Ok(connection)
 }
 
-/// Connects over any stream: TCP, TLS, a Unix socket, a pipe in memory. The connection lives as long as the driver is
-/// polled; [`Connection::opened`] tells when it can be used.
+/// Connects over any stream of tokio's kind: TCP, TLS, a Unix socket, a pipe in memory. Spawn the driver;
+/// [`Connection::opened`] tells when the connection can be used.
 pub fn connect_with<S>(stream: S, config: Config) -> (Connection, Driver<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (connection, shared) = Connection::new(config);
-    let driver = Driver {
-        stream,
-        shared,
-        input: BytesMut::new(),
-        batch: Outgoing::new(),
-        write_error: None,
-        timer: None,
-        timeout: None,
-    };
-    (connection, driver)
+    driver::connect_with(Stream { stream, timer: None }, config)
 }
 
 /// Tries the addresses of the host in turn, each for at most `connection_timeout`.
@@ -94,144 +82,37 @@ async fn open_tcp(uri: &Uri) -> io::Result<TcpStream> {
     Err(failure)
 }
 
-/// Moves the octets of one connection. It must be polled, as by `tokio::spawn`, until it is ready: then the connection is
-/// over.
-///
-/// Dropping it ends the connection with [`ConnectionError::DriverDropped`]; whoever waits is told.
+/// A tokio stream and a tokio timer as a [`Transport`].
 #[derive(Debug)]
-#[must_use = "a connection does nothing unless its driver is polled"]
-pub struct Driver<S> {
+pub struct Stream<S> {
     stream: S,
-    shared: Arc<Shared>,
-    /// Octets received and not yet understood.
-    input: BytesMut,
-    /// Octets being written.
-    batch: Outgoing,
-    /// Why nothing can be written any more. What the server said before it hung up may still be read.
-    write_error: Option<io::Error>,
+    /// Made when first needed, so that a driver can be made outside a runtime.
     timer: Option<Pin<Box<Sleep>>>,
-    /// What the timer is set to.
-    timeout: Option<Instant>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        loop {
-            // Each may make work for the one before it, so only a round without any may sleep.
-            let written = this.drive_write(cx);
-            let read = this.drive_read(cx);
-            let timed = this.drive_timer(cx);
-            if this.shared.with(|inner| inner.core.state()) == State::Closed {
-                return Pin::new(&mut this.stream).poll_shutdown(cx).map(drop);
-            }
-            if !(written || read || timed) && this.sleep(cx) {
-                return Poll::Pending;
-            }
-        }
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// Writes what is queued; true when something was written.
-    fn drive_write(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut progress = false;
-        while self.write_error.is_none() {
-            if self.batch.is_empty() {
-                self.shared
-                    .with(|inner| inner.core.take_outgoing(&mut self.batch));
-            }
-            if self.batch.is_empty() {
-                break;
-            }
-            match pin!(self.stream.write_buf(&mut self.batch)).poll(cx) {
-                Poll::Ready(Ok(0)) => self.write_error = Some(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(octets)) => {
-                    self.shared
-                        .with(|inner| inner.core.transmitted(now(), octets as u64));
-                    progress = true;
-                }
-                Poll::Ready(Err(error)) => self.write_error = Some(error),
-                Poll::Pending => break,
-            }
-        }
-        progress
+impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
+        pin!(self.stream.read_buf(input)).poll(cx)
     }
 
-    /// Reads once; true when something came.
-    fn drive_read(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.shared.with(|inner| inner.core.wants_read()) {
-            return false;
-        }
-        if self.input.capacity() - self.input.len() < READ_ROOM {
-            self.input.reserve(READ_BUFFER);
-        }
-        let Poll::Ready(read) = pin!(self.stream.read_buf(&mut self.input)).poll(cx) else {
-            return false;
-        };
-        let input = &mut self.input;
-        let write_error = &mut self.write_error;
-        self.shared.with(|inner| match (read, write_error.take()) {
-            // The core keeps the error; everybody is told by it.
-            (Ok(1..), error) => {
-                *write_error = error;
-                let _ = inner.core.receive(now(), input);
-            }
-            (Ok(0), None) => inner.core.receive_eof(now()),
-            (Err(error), None) | (_, Some(error)) => inner.core.transport_failed(now(), error),
-        });
-        true
+    fn poll_write(&mut self, cx: &mut Context<'_>, batch: &mut Outgoing) -> Poll<io::Result<usize>> {
+        pin!(self.stream.write_buf(batch)).poll(cx)
     }
 
-    /// Does what is due; true when something was.
-    fn drive_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let timeout = self.shared.with(|inner| inner.core.poll_timeout());
-        if timeout != self.timeout {
-            self.timeout = timeout;
-            if let Some(at) = timeout {
-                let at = ::tokio::time::Instant::from_std(at);
-                match &mut self.timer {
-                    Some(timer) => timer.as_mut().reset(at),
-                    None => self.timer = Some(Box::pin(sleep_until(at))),
-                }
-            }
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        let deadline = ::tokio::time::Instant::from_std(deadline);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() != deadline {
+            timer.as_mut().reset(deadline);
         }
-        let (Some(_), Some(timer)) = (self.timeout, &mut self.timer) else {
-            return false;
-        };
-        if timer.as_mut().poll(cx).is_pending() {
-            return false;
-        }
-        self.timeout = None;
-        self.shared.with(|inner| inner.core.handle_timeout(now()));
-        true
+        timer.as_mut().poll(cx)
     }
 
-    /// Waits to be woken by the transport, the timer or a handle; false when there is something to do first.
-    fn sleep(&mut self, cx: &Context<'_>) -> bool {
-        let (writes, timeout) = (!self.batch.is_empty() || self.write_error.is_some(), self.timeout);
-        self.shared.with(|inner| {
-            let reads = inner.core.wants_read();
-            inner.sleep(Asleep {
-                waker: cx.waker().clone(),
-                timeout,
-                reads,
-                writes,
-            })
-        })
+    fn now(&self) -> Instant {
+        ::tokio::time::Instant::now().into_std()
     }
-}
-
-impl<S> Drop for Driver<S> {
-    fn drop(&mut self) {
-        self.shared
-            .with(|inner| inner.core.abandon(Instant::now(), ConnectionError::DriverDropped));
-    }
-}
-
-/// Time as tokio's timers see it.
-fn now() -> Instant {
-    ::tokio::time::Instant::now().into_std()
 }

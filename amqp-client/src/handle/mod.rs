@@ -1,5 +1,5 @@
-//! Async handles over one shared core, for any runtime: no task, no message queue between, one short lock. A driver, made
-//! by an adapter, moves the octets.
+//! Async handles over one shared core, for any runtime: no task, no message queue between, one short lock. A driver
+//! moves the octets.
 
 mod channel;
 mod connection;
@@ -15,5 +15,4 @@ pub use consumer::{Consume, Consumer, ConsumerError, StartConsumer, TooLarge};
 pub use delivery::Delivery;
 pub use publish::{Publish, PublishMessage};
 pub use request::{Call, NoWait, Request, SendNoWait};
-#[cfg(feature = "tokio")]
 pub(crate) use shared::{Asleep, Shared};

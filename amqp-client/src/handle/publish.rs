@@ -13,7 +13,7 @@ use super::channel::Channel;
 use super::request::{Request, Wait};
 use super::shared::Outcome;
 use crate::error::{ConnectionError, PublishError};
-use crate::sans_io::{Body, RequestId};
+use crate::sans_io::Body;
 
 /// A message to publish: method, properties and body. Made by [`Channel::basic_publish`].
 #[derive(Debug, Clone)]
@@ -132,12 +132,6 @@ pub struct PublishMessage<'a> {
     wait: Option<Wait<'a>>,
 }
 
-/// What one attempt to publish led to.
-enum Attempt<'a> {
-    Published,
-    HeldBack(RequestId, Publish<'a>),
-}
-
 impl Future for PublishMessage<'_> {
     type Output = Result<(), PublishError>;
 
@@ -157,24 +151,23 @@ impl Future for PublishMessage<'_> {
                 return Poll::Pending;
             };
             let message = message?;
-            let attempt = self.channel.with(|inner, key| {
+            // What is held back, and how to wait for it.
+            let held = self.channel.with(|inner, key| {
                 if inner.core.may_publish(key) {
                     inner
                         .core
                         .publish(key, &message.method, &message.properties, message.body)?;
-                    return Ok(Attempt::Published);
+                    return Ok(None);
                 }
                 let request = inner.core.wait_to_publish(Instant::now(), key)?;
                 inner.register(request);
-                Ok::<_, PublishError>(Attempt::HeldBack(request, message))
+                Ok::<_, PublishError>(Some((request, message)))
             })?;
-            match attempt {
-                Attempt::Published => return Poll::Ready(Ok(())),
-                Attempt::HeldBack(request, message) => {
-                    self.message = Some(Ok(message));
-                    self.wait = Some(self.channel.wait(request));
-                }
-            }
+            let Some((request, message)) = held else {
+                return Poll::Ready(Ok(()));
+            };
+            self.message = Some(Ok(message));
+            self.wait = Some(self.channel.wait(request));
         }
     }
 }

@@ -77,7 +77,7 @@ impl Connection {
                 Lookahead::Incomplete => return Ok(false),
                 Lookahead::Whole(message) => self.receive_message(key, message)?,
                 Lookahead::Scattered => {
-                    channel.assembly = Some(Assembly::new(&take_payload(input, frame_len)))
+                    channel.assembly = Some(Assembly::new(&take_payload(input, frame_len)));
                 }
             }
             return Ok(true);

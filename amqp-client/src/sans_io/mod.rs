@@ -2,8 +2,8 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `connection` | life, timers and queues of a connection |
-//! | `handshake` | start, tune, open |
+//! | `connection` | state, timers and queues of a connection |
+//! | `handshake`, `ending` | how it begins, and how it ends |
 //! | `incoming` | what received frames mean |
 //! | `content` | received messages |
 //! | `channel`, `commands` | a channel's state, and the commands that change it |
@@ -16,6 +16,7 @@ mod commands;
 mod connection;
 mod consumers;
 mod content;
+mod ending;
 mod event;
 mod handshake;
 mod heartbeat;

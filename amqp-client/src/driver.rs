@@ -1,0 +1,184 @@
+//! Moves octets and time between the shared core and a transport: four plain loops, for any runtime. What a transport is,
+//! the adapters say.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::BytesMut;
+
+use crate::config::Config;
+use crate::error::ConnectionError;
+use crate::handle::{Asleep, Connection, Shared};
+use crate::sans_io::{Outgoing, State};
+
+/// Room made for octets before each read.
+const READ_ROOM: usize = 16 * 1024;
+/// Octets of a fresh read buffer. Deliveries share it, and it lives as long as one of them.
+const READ_BUFFER: usize = 64 * 1024;
+
+/// What a driver needs of a runtime: a stream of octets, a clock, and a timer. Each `poll_` function registers the task's
+/// waker when it is pending.
+pub trait Transport {
+    /// Appends what has come to `input`, into the room that it has, and says how much; 0 is the end of the stream.
+    fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>>;
+
+    /// Writes from the front of `batch`, advances it by what was taken, and says how much that was.
+    fn poll_write(&mut self, cx: &mut Context<'_>, batch: &mut Outgoing) -> Poll<io::Result<usize>>;
+
+    /// Ends the stream: nothing more will be written.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Ready when `deadline` has passed. Only the deadline given last counts.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()>;
+
+    /// The time by the timer's clock.
+    fn now(&self) -> Instant;
+}
+
+/// Connects over any transport. The connection lives as long as the driver is polled; [`Connection::opened`] tells when it
+/// can be used.
+pub fn connect_with<T: Transport>(transport: T, config: Config) -> (Connection, Driver<T>) {
+    let (connection, shared) = Connection::new(config);
+    let (input, batch) = (BytesMut::new(), Outgoing::new());
+    (
+        connection,
+        Driver {
+            transport,
+            shared,
+            input,
+            batch,
+            write_error: None,
+        },
+    )
+}
+
+/// Moves the octets of one connection. It must be polled, as a task of its own, until it is ready: then the connection is
+/// over.
+///
+/// Dropping it ends the connection with [`ConnectionError::DriverDropped`]; whoever waits is told.
+#[derive(Debug)]
+#[must_use = "a connection does nothing unless its driver is polled"]
+pub struct Driver<T> {
+    transport: T,
+    shared: Arc<Shared>,
+    /// Octets received and not yet understood.
+    input: BytesMut,
+    /// Octets being written.
+    batch: Outgoing,
+    /// Why nothing can be written any more. What the server said before it hung up may still be read.
+    write_error: Option<io::Error>,
+}
+
+// Nothing in it is pinned.
+impl<T> Unpin for Driver<T> {}
+
+impl<T: Transport> Future for Driver<T> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            // Each may make work for the others, so only a round without any may sleep.
+            let written = self.drive_write(cx);
+            let read = self.drive_read(cx);
+            let timed = self.drive_timer(cx);
+            if self.shared.with(|inner| inner.core.state()) == State::Closed {
+                return self.transport.poll_shutdown(cx).map(drop);
+            }
+            if !(written || read || timed) && self.sleep(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl<T: Transport> Driver<T> {
+    /// Writes what is queued; true when something was written, or will never be.
+    fn drive_write(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        while self.write_error.is_none() {
+            if self.batch.is_empty() {
+                self.shared
+                    .with(|inner| inner.core.take_outgoing(&mut self.batch));
+            }
+            if self.batch.is_empty() {
+                break;
+            }
+            match self.transport.poll_write(cx, &mut self.batch) {
+                Poll::Ready(Ok(0)) => self.write_error = Some(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(octets)) => {
+                    let now = self.transport.now();
+                    self.shared
+                        .with(|inner| inner.core.transmitted(now, octets as u64));
+                }
+                Poll::Ready(Err(error)) => self.write_error = Some(error),
+                Poll::Pending => break,
+            }
+            progress = true;
+        }
+        progress
+    }
+
+    /// Reads once; true when something came.
+    fn drive_read(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.shared.with(|inner| inner.core.wants_read()) {
+            return false;
+        }
+        if self.input.capacity() - self.input.len() < READ_ROOM {
+            self.input.reserve(READ_BUFFER);
+        }
+        let Poll::Ready(read) = self.transport.poll_read(cx, &mut self.input) else {
+            return false;
+        };
+        let now = self.transport.now();
+        let (input, write_error) = (&mut self.input, &mut self.write_error);
+        self.shared.with(|inner| match (read, write_error.take()) {
+            (Ok(1..), error) => {
+                *write_error = error;
+                // The core keeps the error, and whoever waits is told by it.
+                let _ = inner.core.receive(now, input);
+            }
+            (Ok(0), None) => inner.core.receive_eof(now),
+            (Err(error), None) | (_, Some(error)) => inner.core.transport_failed(now, error),
+        });
+        true
+    }
+
+    /// Does what is due; true when something was.
+    fn drive_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = self.shared.with(|inner| inner.core.poll_timeout()) else {
+            return false;
+        };
+        if self.transport.poll_timer(cx, deadline).is_pending() {
+            return false;
+        }
+        let now = self.transport.now();
+        self.shared.with(|inner| inner.core.handle_timeout(now));
+        true
+    }
+
+    /// Waits to be woken by the transport, the timer or a handle; false when there is something to do first.
+    fn sleep(&mut self, cx: &Context<'_>) -> bool {
+        let waker = cx.waker().clone();
+        let writes = !self.batch.is_empty() || self.write_error.is_some();
+        self.shared.with(|inner| {
+            let (timeout, reads) = (inner.core.poll_timeout(), inner.core.wants_read());
+            inner.sleep(Asleep {
+                waker,
+                timeout,
+                reads,
+                writes,
+            })
+        })
+    }
+}
+
+impl<T> Drop for Driver<T> {
+    fn drop(&mut self) {
+        self.shared
+            .with(|inner| inner.core.abandon(Instant::now(), ConnectionError::DriverDropped));
+    }
+}

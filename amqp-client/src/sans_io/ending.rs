@@ -1,0 +1,147 @@
+//! How a connection ends: one way into the failed state, which is never left, and on which everything is resolved.
+
+use std::io;
+use std::time::Instant;
+
+use amqp_protocol::v0_9_1::connection;
+use amqp_protocol::{ChannelId, ReplyCode, ShortStr};
+
+use super::channel::{Channel, Phase, Waiter};
+use super::connection::Connection;
+use super::event::{Event, State};
+use crate::error::{
+    CallError, ChannelError, ConnectionError, PeerViolation, PublishError, TransportError, Violation,
+};
+
+impl Connection {
+    /// Takes note that the server will send nothing more.
+    pub fn receive_eof(&mut self, now: Instant) {
+        let state = self.state;
+        self.end(now, ConnectionError::EndOfStream { state }, None);
+        self.set_state(State::Closed);
+    }
+
+    /// Takes note that the transport failed: nothing more can be sent or received.
+    pub fn transport_failed(&mut self, now: Instant, error: io::Error) {
+        self.abandon(now, ConnectionError::Transport(TransportError::from(error)));
+    }
+
+    /// Ends the connection at once for a reason of the owner's, without telling the server.
+    pub fn abandon(&mut self, now: Instant, error: ConnectionError) {
+        self.end(now, error, None);
+        self.set_state(State::Closed);
+    }
+
+    /// Closes the connection in order: everything that waits is resolved now, what was queued before still leaves, then
+    /// connection.close. The state is [`Closed`](State::Closed) when the server has answered, or `close_timeout` has
+    /// passed. Does nothing when the connection has ended.
+    pub fn close(&mut self, now: Instant, reply_code: ReplyCode, reply_text: ShortStr<'_>) {
+        let close = connection::Close {
+            reply_code,
+            reply_text,
+            ..Default::default()
+        };
+        self.end(
+            now,
+            ConnectionError::Closed,
+            (self.state == State::Open).then_some(close),
+        );
+        self.settle_state();
+    }
+
+    /// Ends the connection for what the server did, and tells it.
+    pub(super) fn fail(&mut self, now: Instant, kind: Violation) {
+        let violation = PeerViolation {
+            state: self.state,
+            kind,
+        };
+        let mut close = connection::Close {
+            reply_code: violation.kind.reply_code(),
+            ..Default::default()
+        };
+        if let Violation::UnexpectedMethod { method, .. } = violation.kind {
+            (close.class_id, close.method_id) = (method.class, method.method);
+        }
+        let text = violation.kind.to_string();
+        close.reply_text = text.as_str().try_into().unwrap_or_default();
+        // A server that has not even begun may speak anything.
+        let told = self.state != State::AwaitingStart;
+        self.end(now, violation.into(), told.then_some(close));
+    }
+
+    /// The one way into the failed state, which is never left: resolves everything, then sends what the protocol asks for.
+    pub(super) fn end(&mut self, now: Instant, error: ConnectionError, close: Option<connection::Close<'_>>) {
+        if self.error.is_some() {
+            return;
+        }
+        self.error = Some(error.clone());
+        self.heartbeat.stop();
+        self.blocked = false;
+        for index in 0..self.channels.len() {
+            if let Some(channel) = self.channels.get_mut(index).and_then(Option::take) {
+                self.resolve_channel(*channel, &error.clone().into());
+            }
+        }
+        self.channels.clear();
+        self.owed = 0;
+        for waiter in std::mem::take(&mut self.gate) {
+            let outcome = Err(PublishError::from(error.clone()));
+            self.events.push_back(Event::MayPublish {
+                request: waiter.request,
+                outcome,
+            });
+        }
+        self.deadline = Some(now + self.config.close_timeout);
+        if let Some(close) = close {
+            // A close is far smaller than the smallest frame.
+            let _ = self.put_method(ChannelId(0), &close);
+            self.awaits_close_ok = true;
+        }
+        self.set_state(State::Closing);
+    }
+
+    /// Resolves what waited on a channel that is over.
+    pub(super) fn resolve_channel(&mut self, channel: Channel, reason: &ChannelError) {
+        let key = channel.key;
+        self.owed = self.owed.saturating_sub(channel.expectations.len());
+        for expectation in channel.expectations {
+            if let Waiter::Waiting(request) = expectation.waiter {
+                self.call_deadlines.remove(&request);
+                // Whoever closes a channel that is over already has what it wants.
+                self.events.push_back(Event::Resolved {
+                    request,
+                    outcome: Err(CallError::Channel(reason.clone())),
+                });
+            }
+        }
+        self.end_consumers(key, reason);
+        let reason = match channel.phase {
+            Phase::Closing(reason) => reason,
+            Phase::Opening | Phase::Open => {
+                self.events.push_back(Event::ChannelEnded {
+                    channel: key,
+                    reason: reason.clone(),
+                });
+                reason.clone()
+            }
+        };
+        if channel.held {
+            self.ended_channels.insert(key, reason);
+        }
+        self.open_gate();
+    }
+
+    /// Closing turns into closed as soon as nothing is left to send or to wait for.
+    pub(super) fn settle_state(&mut self) {
+        if self.state == State::Closing && !self.awaits_close_ok && self.backlog() == 0 {
+            self.set_state(State::Closed);
+        }
+    }
+
+    pub(super) fn set_state(&mut self, state: State) {
+        if self.state < state {
+            self.state = state;
+            self.events.push_back(Event::State(state));
+        }
+    }
+}
