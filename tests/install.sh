@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs Debian packages, as root, so that nothing which they bring is started or enabled: a test needs programs, not
+# Installs Debian packages, as root, so that nothing which they bring is started or enabled: tests need programs, not
 # services. What ran or was enabled before stays so.
 set -eu
 
@@ -8,32 +8,37 @@ mark='# Left by an installation of packages for tests; safe to remove.'
 
 # The links that make systemd or init start something with the machine.
 enabled() {
-    find /etc/systemd/system -path '*.wants/*' -type l 2>/dev/null || true
-    find /etc/systemd/system -path '*.requires/*' -type l 2>/dev/null || true
-    find /etc/rc?.d -name 'S*' -type l 2>/dev/null || true
+    for kind in wants requires; do find /etc/systemd/system -path "*.$kind/*" -type l; done 2>/dev/null
+    find /etc/rc?.d -name 'S*' -type l 2>/dev/null
 }
 
-is_running() {
-    if [ -d /run/systemd/system ]; then
-        systemctl is-active --quiet "$1"
-    else
-        service "$1" status >/dev/null 2>&1
-    fi
+# Those services in question that systemd runs. No other init starts any by itself.
+running() {
+    if [ ! -d /run/systemd/system ]; then return; fi
+    for unit in rabbitmq-server.service epmd.socket epmd.service; do
+        if systemctl is-active --quiet "$unit"; then echo "$unit"; fi
+    done
 }
 
-before=$(mktemp)
-cleanup() {
-    rm -f "$before"
+before=$(mktemp -d)
+enabled | sort >"$before/enabled"
+running | sort >"$before/running"
+
+as_before() {
+    enabled | sort | comm -13 "$before/enabled" - | while read -r link; do
+        name=${link##*/}
+        case $link in
+        /etc/rc*) update-rc.d "${name#S??}" disable ;;
+        *) rm -f "$link" ;; # all that `systemctl disable` does, which is not on every machine
+        esac
+    done
+    if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+    running | sort | comm -13 "$before/running" - | while read -r unit; do systemctl stop "$unit"; done
     if grep -qsF "$mark" "$policy"; then rm -f "$policy"; fi
+    rm -rf "$before"
 }
-trap cleanup EXIT
+trap as_before EXIT
 trap 'exit 130' HUP INT TERM
-
-enabled | sort >"$before"
-ran=' '
-for service in rabbitmq-server epmd epmd.socket; do
-    if is_running "$service"; then ran="$ran$service "; fi
-done
 
 # 101 forbids every start. Someone else's policy is left alone; our own may be there from an installation that was killed.
 if [ ! -e "$policy" ] || grep -qsF "$mark" "$policy"; then
@@ -44,22 +49,3 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q || echo 'install.sh: some package lists could not be updated; trying with those there are'
 apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 -- "$@"
-
-for service in rabbitmq-server epmd epmd.socket; do
-    case $ran in *" $service "*) continue ;; esac
-    if is_running "$service"; then
-        if [ -d /run/systemd/system ]; then systemctl stop "$service"; else service "$service" stop; fi
-    fi
-done
-enabled | sort | comm -13 "$before" - | while read -r link; do
-    name=${link##*/}
-    case $link in
-    /etc/rc*) update-rc.d "${name#S??}" disable ;;
-    *) deb-systemd-helper disable "$name" >/dev/null ;;
-    esac
-done
-left=$(enabled | sort | comm -13 "$before" -)
-if [ -n "$left" ]; then
-    printf 'install.sh: these would start with the machine, and did not before:\n%s\n' "$left"
-    exit 1
-fi
