@@ -1,0 +1,247 @@
+//! amqp-protocol as its user writes it: frames parsed, any method decoded, borrowed structs written.
+
+use amqp_protocol::content::ContentHeader;
+use amqp_protocol::frame::{self, FrameType, Parsed, RawFrame};
+use amqp_protocol::table::{FieldTable, FieldValue, TableError};
+use amqp_protocol::v0_9_1::{Method, basic, queue};
+use amqp_protocol::{ChannelId, Decode, DecodeError, DeliveryTag, Reader, ShortStr, TooLong};
+
+use crate::values::{CHANNEL, Declare, Deliver, FRAME_MAX, Publish, Table, Value};
+use crate::{Codec, Sum};
+
+/// The buffers that a connection keeps: the output, and a table to build in for each depth.
+#[derive(Debug, Default)]
+pub struct Ours {
+    out: Vec<u8>,
+    tables: Vec<FieldTable<'static>>,
+}
+
+impl Ours {
+    fn publish(&mut self, values: &Publish<'_>) -> Result<(), TooLong> {
+        let method = basic::Publish {
+            exchange: ShortStr::try_from(values.exchange)?,
+            routing_key: ShortStr::try_from(values.routing_key)?,
+            mandatory: values.mandatory,
+            ..Default::default()
+        };
+        let header = ContentHeader {
+            body_size: values.body.len() as u64,
+            properties: basic::Properties {
+                content_type: Some(ShortStr::try_from(values.content_type)?),
+                delivery_mode: Some(values.delivery_mode),
+                message_id: Some(ShortStr::try_from(values.message_id)?),
+                ..Default::default()
+            },
+        };
+        let channel = ChannelId(CHANNEL);
+        self.out.clear();
+        frame::write_method(&mut self.out, channel, &method, FRAME_MAX)?;
+        frame::write(&mut self.out, FrameType::Header, channel, &header, FRAME_MAX)?;
+        frame::write_body(&mut self.out, channel, values.body, FRAME_MAX);
+        Ok(())
+    }
+
+    fn declare(&mut self, values: &Declare<'_>) -> Result<(), TableError> {
+        fill(&mut self.tables, 0, values.arguments)?;
+        let method = queue::Declare {
+            queue: ShortStr::try_from(values.queue)?,
+            durable: values.durable,
+            arguments: self.tables.first().map(FieldTable::borrowed).unwrap_or_default(),
+            ..Default::default()
+        };
+        self.out.clear();
+        frame::write_method(&mut self.out, ChannelId(CHANNEL), &method, FRAME_MAX)?;
+        Ok(())
+    }
+
+    fn deliver(&mut self, values: &Deliver<'_>) -> Result<(), TooLong> {
+        let method = basic::Deliver {
+            consumer_tag: ShortStr::try_from(values.consumer_tag)?,
+            delivery_tag: DeliveryTag(values.delivery_tag),
+            redelivered: values.redelivered,
+            exchange: ShortStr::try_from(values.exchange)?,
+            routing_key: ShortStr::try_from(values.routing_key)?,
+        };
+        self.out.clear();
+        frame::write_method(&mut self.out, ChannelId(CHANNEL), &method, FRAME_MAX)
+    }
+}
+
+/// Builds the table of this depth, and in those behind it what is nested.
+fn fill(tables: &mut Vec<FieldTable<'static>>, depth: usize, entries: Table<'_>) -> Result<(), TableError> {
+    if tables.len() == depth {
+        tables.push(FieldTable::new());
+    }
+    tables[depth].clear();
+    for &(name, value) in entries {
+        if let Value::Table(inner) = value {
+            fill(tables, depth + 1, inner)?;
+        }
+        let [table, behind @ ..] = &mut tables[depth..] else { unreachable!("pushed above") };
+        match value {
+            Value::Bool(value) => table.append(name, value),
+            Value::Int(value) => table.append(name, value),
+            Value::Long(value) => table.append(name, value),
+            Value::Double(value) => table.append(name, value),
+            Value::Timestamp(value) => table.append(name, FieldValue::Timestamp(value)),
+            Value::Text(value) => table.append(name, value),
+            Value::Table(_) => table.append(name, &behind[0]),
+        }?;
+    }
+    Ok(())
+}
+
+/// The frame at the front, and what follows it.
+fn split(input: &[u8]) -> Result<(RawFrame<'_>, &[u8]), DecodeError> {
+    let Parsed::Complete(frame) = RawFrame::parse(input, FRAME_MAX)? else {
+        panic!("an incomplete frame")
+    };
+    Ok((frame, &input[frame.encoded_len()..]))
+}
+
+fn method<'a>(frame: &RawFrame<'a>) -> Result<Method<'a>, DecodeError> {
+    let mut reader = Reader::new(frame.payload);
+    let method = Method::decode(&mut reader)?;
+    reader.finish("method")?;
+    Ok(method)
+}
+
+fn read_publish(input: &[u8], sum: &mut impl Sum) -> Result<(), DecodeError> {
+    let (frame, input) = split(input)?;
+    let Method::Basic(basic::Method::Publish(publish)) = method(&frame)? else {
+        panic!("another method")
+    };
+    sum.number(u64::from(frame.channel.0));
+    sum.octets(publish.exchange.as_bytes());
+    sum.octets(publish.routing_key.as_bytes());
+    sum.number(u64::from(publish.mandatory));
+    sum.number(u64::from(publish.immediate));
+
+    let (frame, input) = split(input)?;
+    let mut reader = Reader::new(frame.payload);
+    let header = ContentHeader::<basic::Properties<'_>>::decode(&mut reader)?;
+    reader.finish("header")?;
+    sum.number(u64::from(frame.channel.0));
+    sum.number(header.body_size);
+    read_properties(&header.properties, sum);
+
+    let (frame, _) = split(input)?;
+    sum.number(u64::from(frame.channel.0));
+    sum.octets(frame.payload);
+    Ok(())
+}
+
+fn read_properties(properties: &basic::Properties<'_>, sum: &mut impl Sum) {
+    string(&properties.content_type, sum);
+    string(&properties.content_encoding, sum);
+    if let Some(headers) = &properties.headers {
+        read_table(headers, sum);
+    }
+    number(properties.delivery_mode, sum);
+    number(properties.priority, sum);
+    string(&properties.correlation_id, sum);
+    string(&properties.reply_to, sum);
+    string(&properties.expiration, sum);
+    string(&properties.message_id, sum);
+    number(properties.timestamp, sum);
+    string(&properties.r#type, sum);
+    string(&properties.user_id, sum);
+    string(&properties.app_id, sum);
+    string(&properties.reserved, sum);
+}
+
+fn string(string: &Option<ShortStr<'_>>, sum: &mut impl Sum) {
+    if let Some(string) = string {
+        sum.octets(string.as_bytes());
+    }
+}
+
+fn number(number: Option<impl Into<u64>>, sum: &mut impl Sum) {
+    if let Some(number) = number {
+        sum.number(number.into());
+    }
+}
+
+fn read_declare(input: &[u8], sum: &mut impl Sum) -> Result<(), DecodeError> {
+    let (frame, _) = split(input)?;
+    let Method::Queue(queue::Method::Declare(declare)) = method(&frame)? else {
+        panic!("another method")
+    };
+    sum.number(u64::from(frame.channel.0));
+    sum.octets(declare.queue.as_bytes());
+    for bit in [declare.passive, declare.durable, declare.exclusive, declare.auto_delete, declare.no_wait] {
+        sum.number(u64::from(bit));
+    }
+    read_table(&declare.arguments, sum);
+    Ok(())
+}
+
+fn read_deliver(input: &[u8], sum: &mut impl Sum) -> Result<(), DecodeError> {
+    let (frame, _) = split(input)?;
+    let Method::Basic(basic::Method::Deliver(deliver)) = method(&frame)? else {
+        panic!("another method")
+    };
+    sum.number(u64::from(frame.channel.0));
+    sum.octets(deliver.consumer_tag.as_bytes());
+    sum.number(deliver.delivery_tag.0);
+    sum.number(u64::from(deliver.redelivered));
+    sum.octets(deliver.exchange.as_bytes());
+    sum.octets(deliver.routing_key.as_bytes());
+    Ok(())
+}
+
+fn read_table(table: &FieldTable<'_>, sum: &mut impl Sum) {
+    for (name, value) in table {
+        sum.entry(name.as_bytes(), |sum| match &value {
+            FieldValue::Boolean(value) => sum.number(u64::from(*value)),
+            FieldValue::LongInt(value) => sum.number(*value as u64),
+            FieldValue::LongLong(value) => sum.number(*value as u64),
+            FieldValue::Double(value) => sum.number(value.to_bits()),
+            FieldValue::Timestamp(value) => sum.number(*value),
+            FieldValue::LongString(value) => sum.octets(value.as_bytes()),
+            FieldValue::Table(value) => read_table(value, sum),
+            _ => panic!("another tag"),
+        });
+    }
+}
+
+impl Codec for Ours {
+    fn encode_publish(&mut self, values: &Publish<'_>) -> &[u8] {
+        self.publish(values).expect("values that fit");
+        &self.out
+    }
+
+    fn encode_declare(&mut self, values: &Declare<'_>) -> &[u8] {
+        self.declare(values).expect("values that fit");
+        &self.out
+    }
+
+    fn encode_deliver(&mut self, values: &Deliver<'_>) -> &[u8] {
+        self.deliver(values).expect("values that fit");
+        &self.out
+    }
+
+    fn encode_table(&mut self, entries: Table<'_>) -> &[u8] {
+        fill(&mut self.tables, 0, entries).expect("values that fit");
+        self.out.clear();
+        amqp_protocol::Writer::new(&mut self.out).table(&self.tables[0]);
+        &self.out
+    }
+
+    fn decode_publish(input: &[u8], sum: &mut impl Sum) {
+        read_publish(input, sum).expect("sound frames");
+    }
+
+    fn decode_declare(input: &[u8], sum: &mut impl Sum) {
+        read_declare(input, sum).expect("a sound frame");
+    }
+
+    fn decode_deliver(input: &[u8], sum: &mut impl Sum) {
+        read_deliver(input, sum).expect("a sound frame");
+    }
+
+    fn decode_table(input: &[u8], sum: &mut impl Sum) {
+        let table = FieldTable::decode(&mut Reader::new(input)).expect("a sound table");
+        read_table(&table, sum);
+    }
+}
