@@ -27,9 +27,10 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    /// Kept out of line, so that the path without errors stays small.
-    #[cold]
-    #[inline(never)]
+    /// Puts the three together.
+    // Inlined, so that the compiler sees which kind it is: an error that comes back from a call of its own shares the
+    // niche of `Result` with success, and what follows would test for it again.
+    #[inline]
     pub const fn new(kind: DecodeErrorKind, offset: usize, context: &'static str) -> Self {
         Self {
             kind,

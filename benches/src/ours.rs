@@ -3,8 +3,8 @@
 use amqp_protocol::content::ContentHeader;
 use amqp_protocol::frame::{self, FrameType, Parsed, RawFrame};
 use amqp_protocol::table::{FieldTable, FieldValue, TableError};
-use amqp_protocol::v0_9_1::{Method, basic, queue};
-use amqp_protocol::{ChannelId, Decode, DecodeError, DeliveryTag, Reader, ShortStr, TooLong};
+use amqp_protocol::v0_9_1::{basic, queue};
+use amqp_protocol::{Arguments, ChannelId, Decode, DecodeError, DeliveryTag, Reader, ShortStr, TooLong};
 
 use crate::values::{CHANNEL, Declare, Deliver, FRAME_MAX, Publish, Table, Value};
 use crate::{Codec, Sum};
@@ -92,6 +92,7 @@ fn fill(tables: &mut Vec<FieldTable<'static>>, depth: usize, entries: Table<'_>)
 }
 
 /// The frame at the front, and what follows it.
+#[inline]
 fn split(input: &[u8]) -> Result<(RawFrame<'_>, &[u8]), DecodeError> {
     let Parsed::Complete(frame) = RawFrame::parse(input, FRAME_MAX)? else {
         panic!("an incomplete frame")
@@ -99,18 +100,20 @@ fn split(input: &[u8]) -> Result<(RawFrame<'_>, &[u8]), DecodeError> {
     Ok((frame, &input[frame.encoded_len()..]))
 }
 
-fn method<'a>(frame: &RawFrame<'a>) -> Result<Method<'a>, DecodeError> {
+/// The arguments of this method.
+#[inline]
+fn method<'a, M: Arguments + Decode<'a>>(frame: &RawFrame<'a>) -> Result<M, DecodeError> {
+    assert_eq!(frame.frame_type, FrameType::Method);
     let mut reader = Reader::new(frame.payload);
-    let method = Method::decode(&mut reader)?;
+    assert_eq!(reader.method_id("method")?, M::ID);
+    let method = M::decode(&mut reader)?;
     reader.finish("method")?;
     Ok(method)
 }
 
 fn read_publish(input: &[u8], sum: &mut impl Sum) -> Result<(), DecodeError> {
     let (frame, input) = split(input)?;
-    let Method::Basic(basic::Method::Publish(publish)) = method(&frame)? else {
-        panic!("another method")
-    };
+    let publish: basic::Publish<'_> = method(&frame)?;
     sum.number(u64::from(frame.channel.0));
     sum.octets(publish.exchange.as_bytes());
     sum.octets(publish.routing_key.as_bytes());
@@ -164,9 +167,7 @@ fn number(number: Option<impl Into<u64>>, sum: &mut impl Sum) {
 
 fn read_declare(input: &[u8], sum: &mut impl Sum) -> Result<(), DecodeError> {
     let (frame, _) = split(input)?;
-    let Method::Queue(queue::Method::Declare(declare)) = method(&frame)? else {
-        panic!("another method")
-    };
+    let declare: queue::Declare<'_> = method(&frame)?;
     sum.number(u64::from(frame.channel.0));
     sum.octets(declare.queue.as_bytes());
     for bit in [declare.passive, declare.durable, declare.exclusive, declare.auto_delete, declare.no_wait] {
@@ -178,9 +179,7 @@ fn read_declare(input: &[u8], sum: &mut impl Sum) -> Result<(), DecodeError> {
 
 fn read_deliver(input: &[u8], sum: &mut impl Sum) -> Result<(), DecodeError> {
     let (frame, _) = split(input)?;
-    let Method::Basic(basic::Method::Deliver(deliver)) = method(&frame)? else {
-        panic!("another method")
-    };
+    let deliver: basic::Deliver<'_> = method(&frame)?;
     sum.number(u64::from(frame.channel.0));
     sum.octets(deliver.consumer_tag.as_bytes());
     sum.number(deliver.delivery_tag.0);

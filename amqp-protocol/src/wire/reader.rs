@@ -56,8 +56,8 @@ impl<'a> Reader<'a> {
     }
 
     /// An error of this kind at the present offset.
-    #[cold]
-    #[inline(never)]
+    // Inlined, so that no reader need have an address: `DecodeError::new` is the cold part.
+    #[inline]
     pub fn error(&self, kind: DecodeErrorKind, context: &'static str) -> DecodeError {
         DecodeError::new(kind, self.offset(), context)
     }
