@@ -4,3 +4,8 @@
 pub mod broker;
 mod process;
 mod supervisor;
+
+/// The Rust examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -11,6 +11,7 @@ trap 'trap "" HUP INT TERM
       for one in $kept; do kill -s KILL -- "$one" 2>/dev/null; done
       wait
       rm -rf "$folder"' EXIT
+cd "$folder" || exit
 echo ready
 while read -r order argument; do
     case $order in
