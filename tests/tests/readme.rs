@@ -26,15 +26,24 @@ fn blocks(language: &str) -> Vec<(String, String)> {
 }
 
 fn run(command: &str) -> Output {
-    let output = Command::new("sh").args(["-c", command]).current_dir(ROOT).output().unwrap();
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .current_dir(ROOT)
+        .output()
+        .unwrap();
     println!("$ {command}\n{}", String::from_utf8_lossy(&output.stderr));
     output
 }
 
 #[test]
 fn the_quick_start_is_two_commands() {
-    let quick_start: Vec<_> = blocks("sh").into_iter().filter(|(heading, _)| heading == "Quick start").collect();
-    let [(_, block)] = quick_start.as_slice() else { panic!("one block: {quick_start:?}") };
+    let quick_start: Vec<_> = blocks("sh")
+        .into_iter()
+        .filter(|(heading, _)| heading == "Quick start")
+        .collect();
+    let [(_, block)] = quick_start.as_slice() else {
+        panic!("one block: {quick_start:?}")
+    };
     assert_eq!(block.lines().count(), 2, "{block}");
 }
 
@@ -42,7 +51,9 @@ fn the_quick_start_is_two_commands() {
 fn every_command_runs() {
     let folder = std::env::temp_dir().join(format!("amqp-readme-{}", std::process::id()));
     fs::create_dir(&folder).unwrap();
-    let commands = blocks("sh").into_iter().filter(|(heading, _)| heading != "Quick start");
+    let commands = blocks("sh")
+        .into_iter()
+        .filter(|(heading, _)| heading != "Quick start");
     for command in commands.flat_map(|(_, block)| block.lines().map(str::to_owned).collect::<Vec<_>>()) {
         let output = run(&command.replace("bindings.rs", folder.join("bindings.rs").to_str().unwrap()));
         // 1 is a difference, where differences are what was asked for.
@@ -63,6 +74,9 @@ fn every_session_prints_what_it_says() {
         let (command, printed) = lines.split_at(continued + 1);
         let output = run(&command.join("\n"));
         assert!(output.status.success());
-        assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), printed.join("\n"));
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap().trim_end(),
+            printed.join("\n")
+        );
     }
 }
