@@ -269,6 +269,7 @@ fn environment(folder: &Path, ports: &Ports) -> Vec<(&'static str, String)> {
         ),
         ("LANG", "C.UTF-8".into()),
         ("HOME", inside("")),
+        ("ERL_INETRC", inside("inetrc")),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".into()),
         ("ERL_EPMD_PORT", ports.epmd.to_string()),
         ("RABBITMQ_NODENAME", NODE.into()),
