@@ -21,13 +21,12 @@ impl<'a> Entries<'a> {
 impl<'a> Iterator for Entries<'a> {
     type Item = (ShortStr<'a>, FieldValue<'a>);
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         let (&len, after) = self.rest.split_first()?;
-        let (name, after) = after.split_at_checked(usize::from(len))?;
-        let (value, rest) = FieldValue::received(after)?;
-        self.rest = rest;
-        Some((ShortStr::received(name), value))
+        let (name, tagged) = after.split_at_checked(usize::from(len))?;
+        self.rest = tagged;
+        Some((ShortStr::received(name), FieldValue::received(&mut self.rest)?))
     }
 }
 
@@ -49,11 +48,9 @@ impl<'a> Values<'a> {
 impl<'a> Iterator for Values<'a> {
     type Item = FieldValue<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        let (value, rest) = FieldValue::received(self.rest)?;
-        self.rest = rest;
-        Some(value)
+        FieldValue::received(&mut self.rest)
     }
 }
 

@@ -3,6 +3,8 @@
 
 mod reader;
 mod strings;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fmt;

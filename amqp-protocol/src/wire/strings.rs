@@ -299,7 +299,10 @@ mod tests {
         assert_eq!(borrowed, owned);
         assert_eq!(borrowed.cmp(&owned), std::cmp::Ordering::Equal);
         assert_eq!(HashMap::from([(owned, 1)]).get(b"queue".as_slice()), Some(&1));
-        assert!("queue" == borrowed && borrowed == "queue" && *"queue" == borrowed);
+        assert_eq!(borrowed, "queue");
+        assert_eq!("queue", borrowed);
+        assert_eq!(*"queue", borrowed);
+        assert_eq!(borrowed, *"queue");
         assert!(ShortStr::default().is_empty());
     }
 }

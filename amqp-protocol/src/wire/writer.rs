@@ -111,15 +111,18 @@ impl<'b> Writer<'b> {
     /// The flags of a class's properties, in as few words as carry them all, at least one.
     #[inline]
     pub fn property_flags<const COUNT: usize>(&mut self, flags: [bool; COUNT]) {
-        let words = property_flags_len(flags) / 2;
-        let mut chunks = flags.chunks(15);
-        for index in 0..words {
-            let present = chunks.next().unwrap_or_default();
-            let word = present
+        let word = |flags: &[bool]| {
+            flags
                 .iter()
-                .zip((1..16).rev())
-                .fold(0, |word, (&flag, bit)| word | u16::from(flag) << bit);
-            self.short(word | u16::from(index + 1 < words));
+                .rfold(0_u16, |word, &flag| (word | u16::from(flag) << 15) >> 1)
+                << 1
+        };
+        if COUNT <= 15 {
+            return self.short(word(&flags));
+        }
+        let words = property_flags_len(flags) / 2;
+        for (index, flags) in flags.chunks(15).take(words).enumerate() {
+            self.short(word(flags) | u16::from(index + 1 < words));
         }
     }
 

@@ -1,14 +1,16 @@
-//! Frames: the envelope around methods, content headers, bodies and heartbeats, read piece by piece and written into a
-//! buffer; and [`Frame`], an owned payload. What order frames come in is not known here.
+//! Frames: the envelope around methods, content headers, bodies and heartbeats, read piece by piece. Writing them is in
+//! `encode`, keeping a payload in `owned`. What order frames come in is not known here.
+
+mod encode;
+mod owned;
 
 use std::fmt;
-use std::marker::PhantomData;
 
-use bytes::Bytes;
+pub use encode::{start, write, write_body, write_method};
+pub use owned::Frame;
 
-use crate::error::{DecodeError, DecodeErrorKind, TooLong};
-use crate::method::{Arguments, Decode, Encode, View};
-use crate::wire::{ChannelId, Reader, Writer};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::wire::ChannelId;
 
 /// The octets before a payload: type, channel and size.
 pub const START_LEN: usize = 7;
@@ -186,175 +188,9 @@ pub const fn payload_max(frame_max: u32) -> u32 {
     }
 }
 
-/// The octets before a payload of `size` octets. [`END`] follows the payload. With these a large body goes out by
-/// reference.
-#[inline]
-pub const fn start(frame_type: FrameType, channel: ChannelId, size: u32) -> [u8; START_LEN] {
-    let [c0, c1] = channel.0.to_be_bytes();
-    let [s0, s1, s2, s3] = size.to_be_bytes();
-    [frame_type as u8, c0, c1, s0, s1, s2, s3]
-}
-
-/// Appends a frame around `payload`, which writes its own ids: a `Method` of any class, or a
-/// [`ContentHeader`](crate::content::ContentHeader).
-///
-/// # Errors
-///
-/// When the payload does not fit into one frame of `frame_max` octets (0: no limit); nothing is appended then.
-#[inline]
-pub fn write(
-    out: &mut Vec<u8>,
-    frame_type: FrameType,
-    channel: ChannelId,
-    payload: &impl Encode,
-    frame_max: u32,
-) -> Result<(), TooLong> {
-    let actual = payload.encoded_len();
-    let limit = payload_max(frame_max) as usize;
-    if actual > limit {
-        return Err(TooLong { actual, limit });
-    }
-    out.reserve(actual + OVERHEAD);
-    out.extend_from_slice(&start(frame_type, channel, actual as u32));
-    let before = out.len();
-    payload.encode(&mut Writer::new(out));
-    debug_assert_eq!(out.len() - before, actual, "encoded_len and encode differ");
-    out.push(END);
-    Ok(())
-}
-
-/// Appends a frame with one method: its ids and its arguments.
-///
-/// # Errors
-///
-/// When the method does not fit into one frame of `frame_max` octets (0: no limit); nothing is appended then.
-#[inline]
-pub fn write_method<M: Arguments>(
-    out: &mut Vec<u8>,
-    channel: ChannelId,
-    method: &M,
-    frame_max: u32,
-) -> Result<(), TooLong> {
-    struct WithId<'m, M>(&'m M);
-
-    impl<M: Arguments> Encode for WithId<'_, M> {
-        #[inline]
-        fn encoded_len(&self) -> usize {
-            4 + self.0.encoded_len()
-        }
-
-        #[inline]
-        fn encode(&self, writer: &mut Writer<'_>) {
-            writer.method_id(M::ID);
-            self.0.encode(writer);
-        }
-    }
-
-    write(out, FrameType::Method, channel, &WithId(method), frame_max)
-}
-
-/// Appends a body as frames of at most `frame_max` octets (0: no limit), by copying. An empty body has no frame.
-#[inline]
-pub fn write_body(out: &mut Vec<u8>, channel: ChannelId, body: &[u8], frame_max: u32) {
-    for part in body.chunks(payload_max(frame_max).max(1) as usize) {
-        out.reserve(part.len() + OVERHEAD);
-        out.extend_from_slice(&start(FrameType::Body, channel, part.len() as u32));
-        out.extend_from_slice(part);
-        out.push(END);
-    }
-}
-
-/// A payload received and kept: validated octets that are decoded again at each access, so that what is read borrows from
-/// them and nothing is copied.
-///
-/// `V` names what they are, in its `'static` form: `Frame<v0_9_1::Method<'static>>`.
-///
-/// ```
-/// use amqp_protocol::frame::Frame;
-/// use amqp_protocol::table::{FieldTable, FieldValue};
-/// use bytes::Bytes;
-///
-/// let frame = Frame::<FieldTable<'static>>::new(Bytes::from_static(b"\0\0\0\x04\x01kt\x01"))?;
-/// assert_eq!(frame.get().get("k"), Some(FieldValue::Boolean(true)));
-/// # Ok::<(), amqp_protocol::DecodeError>(())
-/// ```
-pub struct Frame<V> {
-    octets: Bytes,
-    view: PhantomData<fn() -> V>,
-}
-
-impl<V: View> Frame<V> {
-    /// Validates the octets, to the last of them.
-    ///
-    /// # Errors
-    ///
-    /// What decoding finds, and `TrailingOctets`.
-    pub fn new(octets: Bytes) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(&octets);
-        V::Of::decode(&mut reader)?;
-        reader.finish("frame.payload")?;
-        Ok(Self {
-            octets,
-            view: PhantomData,
-        })
-    }
-
-    /// The value, borrowing from the octets.
-    #[inline]
-    pub fn get(&self) -> V::Of<'_> {
-        match V::Of::decode(&mut Reader::new(&self.octets)) {
-            Ok(value) => value,
-            // The same octets have been decoded before, and they do not change.
-            Err(error) => unreachable!("validated octets: {error}"),
-        }
-    }
-}
-
-impl<V> Frame<V> {
-    /// The octets.
-    pub fn as_octets(&self) -> &[u8] {
-        &self.octets
-    }
-
-    /// The octets, still shared with what they came from.
-    pub fn into_bytes(self) -> Bytes {
-        self.octets
-    }
-}
-
-impl<V> Clone for Frame<V> {
-    fn clone(&self) -> Self {
-        Self {
-            octets: self.octets.clone(),
-            view: PhantomData,
-        }
-    }
-}
-
-impl<V> PartialEq for Frame<V> {
-    fn eq(&self, other: &Self) -> bool {
-        self.octets == other.octets
-    }
-}
-
-impl<V> Eq for Frame<V> {}
-
-impl<V> fmt::Debug for Frame<V>
-where
-    V: View,
-    for<'a> V::Of<'a>: fmt::Debug,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Frame").field(&self.get()).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::method::{MethodId, Senders};
-    use crate::table::FieldTable;
-    use crate::wire::ShortStr;
 
     /// queue.declare-ok of channel 1, by hand.
     const FRAME: &[u8] = b"\x01\0\x01\0\0\0\x0E\0\x32\0\x0B\x01q\0\0\0\0\0\0\0\0\xCE";
@@ -453,69 +289,5 @@ mod tests {
             kind(not_empty, 0),
             (DecodeErrorKind::HeartbeatNotEmpty, 3, "frame.size")
         );
-    }
-
-    struct Name(ShortStr<'static>);
-
-    impl Encode for Name {
-        fn encoded_len(&self) -> usize {
-            self.0.encoded_len()
-        }
-        fn encode(&self, writer: &mut Writer<'_>) {
-            writer.shortstr(&self.0);
-        }
-    }
-
-    impl Arguments for Name {
-        const ID: MethodId = MethodId {
-            class: 50,
-            method: 11,
-        };
-        const NAME: &'static str = "queue.name";
-        const SENDERS: Senders = Senders {
-            client: true,
-            server: false,
-        };
-        const SYNCHRONOUS: bool = false;
-        const CONTENT: bool = false;
-    }
-
-    #[test]
-    fn methods_are_written_whole_or_not_at_all() {
-        let mut out = vec![0xAA];
-        let name = Name(ShortStr::from_static("abc"));
-        assert_eq!(
-            write_method(&mut out, ChannelId(2), &name, 15),
-            Err(TooLong { actual: 8, limit: 7 })
-        );
-        assert_eq!(out, [0xAA]);
-        write_method(&mut out, ChannelId(2), &name, 16).unwrap();
-        assert_eq!(out[1..], *b"\x01\0\x02\0\0\0\x08\0\x32\0\x0B\x03abc\xCE");
-    }
-
-    #[test]
-    fn bodies_are_cut_to_the_frame() {
-        let mut out = Vec::new();
-        write_body(&mut out, ChannelId(1), b"", 10);
-        assert!(out.is_empty());
-        write_body(&mut out, ChannelId(1), b"abc", 10);
-        assert_eq!(out, b"\x03\0\x01\0\0\0\x02ab\xCE\x03\0\x01\0\0\0\x01c\xCE");
-        let by_reference = [&start(FrameType::Body, ChannelId(1), 1)[..], b"c", &[END]].concat();
-        assert!(out.ends_with(&by_reference));
-    }
-
-    #[test]
-    fn an_owned_frame_is_validated_to_its_last_octet() {
-        type Table = Frame<FieldTable<'static>>;
-        let frame = Table::new(Bytes::from_static(b"\0\0\0\x03\x01kV")).unwrap();
-        assert_eq!(format!("{:?}", frame.clone()), r#"Frame({"k": Void})"#);
-        assert_eq!(frame.clone().into_bytes(), frame.as_octets());
-        for (octets, expected) in [
-            (&b"\0\0\0\x03\x01k"[..], DecodeErrorKind::UnexpectedEnd),
-            (b"\0\0\0\x03\x01kU", DecodeErrorKind::UnknownTag(b'U')),
-            (b"\0\0\0\0x", DecodeErrorKind::TrailingOctets),
-        ] {
-            assert_eq!(Table::new(Bytes::from_static(octets)).unwrap_err().kind, expected);
-        }
     }
 }

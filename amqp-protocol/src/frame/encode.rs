@@ -1,0 +1,143 @@
+//! Writing frames into a buffer: whole, or around a body that goes out by reference.
+
+use crate::error::TooLong;
+use crate::frame::{END, FrameType, OVERHEAD, START_LEN, payload_max};
+use crate::method::{Arguments, Encode};
+use crate::wire::{ChannelId, Writer};
+
+/// The octets before a payload of `size` octets. [`END`] follows the payload. With these a large body goes out by
+/// reference.
+#[inline]
+pub const fn start(frame_type: FrameType, channel: ChannelId, size: u32) -> [u8; START_LEN] {
+    let [c0, c1] = channel.0.to_be_bytes();
+    let [s0, s1, s2, s3] = size.to_be_bytes();
+    [frame_type as u8, c0, c1, s0, s1, s2, s3]
+}
+
+/// Appends a frame around `payload`, which writes its own ids: a `Method` of any class, or a
+/// [`ContentHeader`](crate::content::ContentHeader).
+///
+/// # Errors
+///
+/// When the payload does not fit into one frame of `frame_max` octets (0: no limit); nothing is appended then.
+#[inline]
+pub fn write(
+    out: &mut Vec<u8>,
+    frame_type: FrameType,
+    channel: ChannelId,
+    payload: &impl Encode,
+    frame_max: u32,
+) -> Result<(), TooLong> {
+    let frame = out.len();
+    out.extend_from_slice(&start(frame_type, channel, 0));
+    payload.encode(&mut Writer::new(out));
+    // Patched in: to ask for the length beforehand is to walk through all fields twice.
+    let actual = out.len() - frame - START_LEN;
+    let limit = payload_max(frame_max) as usize;
+    if actual > limit {
+        out.truncate(frame);
+        return Err(TooLong { actual, limit });
+    }
+    if let Some(size) = out.get_mut(frame + 3..).and_then(<[u8]>::first_chunk_mut) {
+        *size = (actual as u32).to_be_bytes();
+    }
+    out.push(END);
+    Ok(())
+}
+
+/// Appends a frame with one method: its ids and its arguments.
+///
+/// # Errors
+///
+/// When the method does not fit into one frame of `frame_max` octets (0: no limit); nothing is appended then.
+#[inline]
+pub fn write_method<M: Arguments>(
+    out: &mut Vec<u8>,
+    channel: ChannelId,
+    method: &M,
+    frame_max: u32,
+) -> Result<(), TooLong> {
+    struct WithId<'m, M>(&'m M);
+
+    impl<M: Arguments> Encode for WithId<'_, M> {
+        #[inline]
+        fn encoded_len(&self) -> usize {
+            4 + self.0.encoded_len()
+        }
+
+        #[inline]
+        fn encode(&self, writer: &mut Writer<'_>) {
+            writer.method_id(M::ID);
+            self.0.encode(writer);
+        }
+    }
+
+    write(out, FrameType::Method, channel, &WithId(method), frame_max)
+}
+
+/// Appends a body as frames of at most `frame_max` octets (0: no limit), by copying. An empty body has no frame.
+#[inline]
+pub fn write_body(out: &mut Vec<u8>, channel: ChannelId, body: &[u8], frame_max: u32) {
+    for part in body.chunks(payload_max(frame_max).max(1) as usize) {
+        out.reserve(part.len() + OVERHEAD);
+        out.extend_from_slice(&start(FrameType::Body, channel, part.len() as u32));
+        out.extend_from_slice(part);
+        out.push(END);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::method::{MethodId, Senders};
+    use crate::wire::ShortStr;
+
+    struct Name(ShortStr<'static>);
+
+    impl Encode for Name {
+        fn encoded_len(&self) -> usize {
+            self.0.encoded_len()
+        }
+        fn encode(&self, writer: &mut Writer<'_>) {
+            writer.shortstr(&self.0);
+        }
+    }
+
+    impl Arguments for Name {
+        const ID: MethodId = MethodId {
+            class: 50,
+            method: 11,
+        };
+        const NAME: &'static str = "queue.name";
+        const SENDERS: Senders = Senders {
+            client: true,
+            server: false,
+        };
+        const SYNCHRONOUS: bool = false;
+        const CONTENT: bool = false;
+    }
+
+    #[test]
+    fn methods_are_written_whole_or_not_at_all() {
+        let mut out = vec![0xAA];
+        let name = Name(ShortStr::from_static("abc"));
+        assert_eq!(
+            write_method(&mut out, ChannelId(2), &name, 15),
+            Err(TooLong { actual: 8, limit: 7 })
+        );
+        assert_eq!(out, [0xAA]);
+        write_method(&mut out, ChannelId(2), &name, 16).unwrap();
+        assert_eq!(out[1..], *b"\x01\0\x02\0\0\0\x08\0\x32\0\x0B\x03abc\xCE");
+    }
+
+    #[test]
+    fn bodies_are_cut_to_the_frame() {
+        let mut out = Vec::new();
+        write_body(&mut out, ChannelId(1), b"", 10);
+        assert!(out.is_empty());
+        write_body(&mut out, ChannelId(1), b"abc", 10);
+        assert_eq!(out, b"\x03\0\x01\0\0\0\x02ab\xCE\x03\0\x01\0\0\0\x01c\xCE");
+        let by_reference = [&start(FrameType::Body, ChannelId(1), 1)[..], b"c", &[END]].concat();
+        assert!(out.ends_with(&by_reference));
+    }
+}
