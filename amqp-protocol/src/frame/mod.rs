@@ -232,7 +232,8 @@ mod tests {
     #[test]
     fn types_are_judged_by_their_first_octet() {
         for octet in 0..=u8::MAX {
-            let result = RawFrame::parse(&[octet], 4096).map_err(|error| error.kind);
+            let input = [octet];
+            let result = RawFrame::parse(&input, 4096).map_err(|error| error.kind);
             match octet {
                 1 | 2 | 3 | 8 => assert_eq!(result, Ok(Parsed::Incomplete { missing: 7 })),
                 4..=7 => assert_eq!(result, Err(DecodeErrorKind::UnsupportedFrameType(octet))),
