@@ -64,6 +64,7 @@ impl Connection {
             };
             self.put_method(key.id, &qos).map_err(too_large)?;
             self.expect_for::<basic::Qos>(key, Waiter::Nobody, Purpose::Call);
+            self.channel(key)?.qos_sent = true;
         }
         self.put_method(key.id, &method).map_err(too_large)?;
         let consumer = ConsumerId(self.next_id());

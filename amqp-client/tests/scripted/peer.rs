@@ -1,0 +1,263 @@
+//! A server that does what a test says, around a core without I/O.
+
+use std::time::{Duration, Instant};
+
+use amqp_client::protocol::frame::{self, FrameType, Parsed, RawFrame};
+use amqp_client::protocol::method::{Arguments, Decode, Encode, IntoOwned};
+use amqp_client::protocol::v0_9_1::{Method, basic, channel, connection};
+use amqp_client::protocol::{ChannelId, FieldTable, LongStr, Reader, ShortStr};
+use amqp_client::sans_io::{ChannelKey, Connection, ConsumerId, Event, Outgoing, Reply, RequestId};
+use amqp_client::{CallError, Config};
+use bytes::{Buf, BytesMut};
+
+/// A frame that the client sent.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Sent {
+    Method(u16, Method<'static>),
+    /// Body size and properties.
+    Header(u16, u64, basic::Properties<'static>),
+    Body(u16, Vec<u8>),
+    Heartbeat,
+}
+
+impl Sent {
+    pub(crate) fn is<M: Arguments>(&self) -> bool {
+        matches!(self, Self::Method(_, method) if method.id() == M::ID)
+    }
+}
+
+pub(crate) struct Peer {
+    pub(crate) core: Connection,
+    pub(crate) now: Instant,
+    input: BytesMut,
+    /// How many octets the core gets at a time.
+    step: usize,
+    /// Everything that the core said, for comparison.
+    pub(crate) transcript: Vec<String>,
+}
+
+impl Peer {
+    /// A client that has sent its protocol header.
+    pub(crate) fn new(config: Config) -> Self {
+        let now = Instant::now();
+        let core = Connection::new(config, now);
+        let mut peer = Self {
+            core,
+            now,
+            input: BytesMut::new(),
+            step: usize::MAX,
+            transcript: Vec::new(),
+        };
+        assert_eq!(peer.octets(), b"AMQP\0\0\x09\x01");
+        peer
+    }
+
+    /// An open connection with these limits; heartbeats are off.
+    pub(crate) fn tuned(config: Config, channel_max: u16, frame_max: u32) -> Self {
+        let mut peer = Self::new(config);
+        peer.shake_hands(connection::Tune {
+            channel_max,
+            frame_max,
+            heartbeat: 0,
+        });
+        peer.events();
+        peer
+    }
+
+    pub(crate) fn open() -> Self {
+        Self::tuned(Config::default(), 2047, 131_072)
+    }
+
+    /// Gives the core its octets in pieces of this size.
+    pub(crate) fn by(mut self, step: usize) -> Self {
+        self.step = step;
+        self
+    }
+
+    pub(crate) fn shake_hands(&mut self, tune: connection::Tune) -> Vec<Sent> {
+        self.send(0, &start("PLAIN AMQPLAIN"));
+        let mut sent = self.sent();
+        self.send(0, &tune);
+        sent.extend(self.sent());
+        self.send(0, &connection::OpenOk {});
+        sent
+    }
+
+    /// Octets from the server.
+    pub(crate) fn feed(&mut self, octets: &[u8]) {
+        for piece in octets.chunks(self.step.min(octets.len().max(1))) {
+            self.input.extend_from_slice(piece);
+            let _ = self.core.receive(self.now, &mut self.input);
+        }
+    }
+
+    /// A method from the server.
+    pub(crate) fn send<M: Arguments>(&mut self, channel: u16, method: &M) {
+        self.feed(&method_frame(channel, method));
+    }
+
+    /// What the client wants to send, as octets.
+    pub(crate) fn octets(&mut self) -> Vec<u8> {
+        let (mut batch, mut octets) = (Outgoing::new(), Vec::new());
+        loop {
+            self.core.take_outgoing(&mut batch);
+            if batch.is_empty() {
+                return octets;
+            }
+            let len = batch.remaining();
+            octets.extend_from_slice(&batch.copy_to_bytes(len));
+            self.core.transmitted(self.now, len as u64);
+        }
+    }
+
+    /// What the client wants to send, as frames.
+    pub(crate) fn sent(&mut self) -> Vec<Sent> {
+        let octets = self.octets();
+        self.transcript.push(format!("{octets:?}"));
+        read_frames(&mut octets.as_slice())
+    }
+
+    pub(crate) fn events(&mut self) -> Vec<Event> {
+        let events: Vec<Event> = std::iter::from_fn(|| self.core.poll_event()).collect();
+        self.transcript
+            .extend(events.iter().map(|event| format!("{event:?}")));
+        events
+    }
+
+    pub(crate) fn advance(&mut self, time: Duration) {
+        self.now += time;
+        self.core.handle_timeout(self.now);
+    }
+
+    pub(crate) fn open_channel(&mut self) -> ChannelKey {
+        let (key, request) = self.core.open_channel(self.now).unwrap();
+        assert_eq!(self.sent(), [Sent::Method(key.id().0, channel::Open {}.into())]);
+        self.send(key.id().0, &channel::OpenOk {});
+        assert!(self.outcome(request).is_ok());
+        key
+    }
+
+    pub(crate) fn consume(&mut self, key: ChannelKey, tag: &'static str) -> ConsumerId {
+        let consume = basic::Consume {
+            consumer_tag: ShortStr::from_static(tag),
+            ..Default::default()
+        };
+        let (consumer, request) = self.core.consume(self.now, key, consume, Some(0)).unwrap();
+        self.sent();
+        self.send(key.id().0, &basic::QosOk {});
+        self.send(
+            key.id().0,
+            &basic::ConsumeOk {
+                consumer_tag: ShortStr::from_static(tag),
+            },
+        );
+        assert!(self.outcome(request).is_ok());
+        consumer
+    }
+
+    /// The only outcome among the events, which must be of this request.
+    pub(crate) fn outcome(&mut self, expected: RequestId) -> Result<Reply, CallError> {
+        let mut resolved = resolved(self.events());
+        assert_eq!(resolved.len(), 1, "{resolved:?}");
+        let (request, outcome) = resolved.remove(0);
+        assert_eq!(request, expected);
+        outcome
+    }
+}
+
+/// The outcomes among events.
+pub(crate) fn resolved(events: Vec<Event>) -> Vec<(RequestId, Result<Reply, CallError>)> {
+    let resolved = |event| match event {
+        Event::Resolved { request, outcome } => Some((request, outcome)),
+        _ => None,
+    };
+    events.into_iter().filter_map(resolved).collect()
+}
+
+pub(crate) fn start(mechanisms: &'static str) -> connection::Start<'static> {
+    connection::Start {
+        version_major: 0,
+        version_minor: 9,
+        server_properties: FieldTable::new().with("product", "script").unwrap(),
+        mechanisms: LongStr::from_static(mechanisms),
+        locales: LongStr::from_static("en_US"),
+    }
+}
+
+pub(crate) fn method_frame<M: Arguments>(channel: u16, method: &M) -> Vec<u8> {
+    let mut octets = Vec::new();
+    frame::write_method(&mut octets, ChannelId(channel), method, 0).unwrap();
+    octets
+}
+
+/// A content header frame without properties.
+pub(crate) fn header_frame(channel: u16, body_size: u64) -> Vec<u8> {
+    let mut octets = frame::start(FrameType::Header, ChannelId(channel), 14).to_vec();
+    octets.extend_from_slice(&[0, 60, 0, 0]);
+    octets.extend_from_slice(&body_size.to_be_bytes());
+    octets.extend_from_slice(&[0, 0, frame::END]);
+    octets
+}
+
+pub(crate) fn body_frames(channel: u16, body: &[u8], payload: usize) -> Vec<u8> {
+    let mut octets = Vec::new();
+    frame::write_body(
+        &mut octets,
+        ChannelId(channel),
+        body,
+        (payload + frame::OVERHEAD) as u32,
+    );
+    octets
+}
+
+pub(crate) fn deliver(tag: &'static str, delivery_tag: u64) -> basic::Deliver<'static> {
+    basic::Deliver {
+        consumer_tag: ShortStr::from_static(tag),
+        delivery_tag: amqp_client::protocol::DeliveryTag(delivery_tag),
+        routing_key: ShortStr::from_static("key"),
+        ..Default::default()
+    }
+}
+
+/// A whole message for a consumer.
+pub(crate) fn delivery(
+    channel: u16,
+    tag: &'static str,
+    delivery_tag: u64,
+    body: &[u8],
+    payload: usize,
+) -> Vec<u8> {
+    let mut octets = method_frame(channel, &deliver(tag, delivery_tag));
+    octets.extend(header_frame(channel, body.len() as u64));
+    octets.extend(body_frames(channel, body, payload));
+    octets
+}
+
+/// Takes all whole frames from the front.
+pub(crate) fn read_frames(octets: &mut &[u8]) -> Vec<Sent> {
+    let mut frames = Vec::new();
+    while let Parsed::Complete(frame) = RawFrame::parse(octets, 0).unwrap() {
+        *octets = &octets[frame.encoded_len()..];
+        let (id, mut reader) = (frame.channel.0, Reader::new(frame.payload));
+        frames.push(match frame.frame_type {
+            FrameType::Method => Sent::Method(id, Method::decode(&mut reader).unwrap().into_owned()),
+            FrameType::Header => {
+                assert_eq!((reader.short("").unwrap(), reader.short("").unwrap()), (60, 0));
+                let body_size = reader.longlong("").unwrap();
+                Sent::Header(
+                    id,
+                    body_size,
+                    basic::Properties::decode(&mut reader).unwrap().into_owned(),
+                )
+            }
+            FrameType::Body => Sent::Body(id, frame.payload.to_vec()),
+            FrameType::Heartbeat => Sent::Heartbeat,
+        });
+    }
+    frames
+}
+
+/// How long a method's frame is.
+pub(crate) fn frame_len<M: Encode>(method: &M) -> usize {
+    frame::OVERHEAD + 4 + method.encoded_len()
+}

@@ -1,0 +1,252 @@
+//! Handles and driver over a transport in memory, polled by hand: nothing happens that the test did not ask for.
+
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use amqp_client::driver::{Driver, Transport, connect_with};
+use amqp_client::protocol::method::Arguments;
+use amqp_client::protocol::v0_9_1::{basic, channel, connection};
+use amqp_client::protocol::{ChannelId, ShortStr};
+use amqp_client::sans_io::Outgoing;
+use amqp_client::{Channel, Config, Connection, Consumer};
+use bytes::{Buf, BytesMut};
+
+use crate::peer::{Sent, method_frame, read_frames, start};
+
+/// Both directions of a stream, and the clock.
+struct Wire {
+    to_client: Vec<u8>,
+    from_client: Vec<u8>,
+    /// How many more octets the transport takes.
+    room: usize,
+    eof: bool,
+    broken: bool,
+    now: Instant,
+    shut: bool,
+}
+
+struct WireEnd(Arc<Mutex<Wire>>);
+
+impl Transport for WireEnd {
+    fn poll_read(&mut self, _: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
+        let mut wire = self.0.lock().unwrap();
+        let octets = std::mem::take(&mut wire.to_client);
+        if octets.is_empty() && !wire.eof {
+            return Poll::Pending;
+        }
+        input.extend_from_slice(&octets);
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, batch: &mut Outgoing) -> Poll<io::Result<usize>> {
+        let mut wire = self.0.lock().unwrap();
+        if wire.broken {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let octets = batch.remaining().min(wire.room);
+        if octets == 0 {
+            return Poll::Pending;
+        }
+        wire.room -= octets;
+        wire.from_client.extend_from_slice(&batch.copy_to_bytes(octets));
+        Poll::Ready(Ok(octets))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.lock().unwrap().shut = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_timer(&mut self, _: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        if self.0.lock().unwrap().now >= deadline {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.0.lock().unwrap().now
+    }
+}
+
+/// Notes that it was woken.
+pub(crate) struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Flag {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicBool::new(false)))
+    }
+
+    /// Whether it was woken since the last time.
+    pub(crate) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// Polls once, with a waker that nobody looks at.
+pub(crate) fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A connection, its driver, and the server at the other end of the wire.
+pub(crate) struct Session {
+    pub(crate) connection: Connection,
+    driver: Option<Driver<WireEnd>>,
+    driver_woken: Arc<Flag>,
+    wire: Arc<Mutex<Wire>>,
+}
+
+impl Session {
+    pub(crate) fn new(config: Config) -> Self {
+        let wire = Wire {
+            to_client: Vec::new(),
+            from_client: Vec::new(),
+            room: usize::MAX,
+            eof: false,
+            broken: false,
+            now: Instant::now(),
+            shut: false,
+        };
+        let wire = Arc::new(Mutex::new(wire));
+        let (connection, driver) = connect_with(WireEnd(Arc::clone(&wire)), config);
+        Self {
+            connection,
+            driver: Some(driver),
+            driver_woken: Flag::new(),
+            wire,
+        }
+    }
+
+    /// A session after its handshake, without heartbeats.
+    pub(crate) fn open() -> Self {
+        Self::open_with(Config::default())
+    }
+
+    pub(crate) fn open_with(config: Config) -> Self {
+        let mut session = Self::new(config);
+        session.drive();
+        assert_eq!(
+            session.wire.lock().unwrap().from_client.drain(..8).as_slice(),
+            b"AMQP\0\0\x09\x01"
+        );
+        session.send(0, &start("PLAIN"));
+        session.send(
+            0,
+            &connection::Tune {
+                channel_max: 10,
+                frame_max: 4096,
+                heartbeat: 0,
+            },
+        );
+        session.send(0, &connection::OpenOk {});
+        assert_eq!(session.sent().len(), 3);
+        assert!(poll(&mut pin!(session.connection.opened())).is_ready());
+        session
+    }
+
+    /// Polls the driver; true when the connection is over.
+    pub(crate) fn drive(&mut self) -> bool {
+        let waker = Waker::from(Arc::clone(&self.driver_woken));
+        let Some(driver) = &mut self.driver else {
+            return true;
+        };
+        Pin::new(driver).poll(&mut Context::from_waker(&waker)).is_ready()
+    }
+
+    /// Whether a handle has woken the sleeping driver.
+    pub(crate) fn driver_was_woken(&self) -> bool {
+        self.driver_woken.take()
+    }
+
+    pub(crate) fn drop_driver(&mut self) {
+        self.driver = None;
+    }
+
+    pub(crate) fn feed(&mut self, octets: &[u8]) {
+        self.wire.lock().unwrap().to_client.extend_from_slice(octets);
+        self.drive();
+    }
+
+    pub(crate) fn send<M: Arguments>(&mut self, channel: u16, method: &M) {
+        self.feed(&method_frame(channel, method));
+    }
+
+    /// What the client has sent since the last time.
+    pub(crate) fn sent(&mut self) -> Vec<Sent> {
+        self.drive();
+        let octets = std::mem::take(&mut self.wire.lock().unwrap().from_client);
+        let mut rest = octets.as_slice();
+        let frames = read_frames(&mut rest);
+        assert!(rest.is_empty(), "half a frame");
+        frames
+    }
+
+    /// How many octets the transport takes from now on.
+    pub(crate) fn set_room(&mut self, octets: usize) {
+        self.wire.lock().unwrap().room = octets;
+    }
+
+    pub(crate) fn end_stream(&mut self) {
+        self.wire.lock().unwrap().eof = true;
+    }
+
+    pub(crate) fn break_writes(&mut self) {
+        self.wire.lock().unwrap().broken = true;
+    }
+
+    pub(crate) fn was_shut(&self) -> bool {
+        self.wire.lock().unwrap().shut
+    }
+
+    pub(crate) fn advance(&mut self, time: Duration) {
+        self.wire.lock().unwrap().now += time;
+        self.drive();
+    }
+
+    pub(crate) fn open_channel(&mut self) -> Channel {
+        let connection = self.connection.clone();
+        let mut opening = Box::pin(connection.open_channel());
+        assert!(poll(&mut opening).is_pending());
+        let sent = self.sent();
+        let [Sent::Method(id, _)] = sent.as_slice() else {
+            panic!("{sent:?}")
+        };
+        self.send(*id, &channel::OpenOk {});
+        let Poll::Ready(Ok(channel)) = poll(&mut opening) else {
+            panic!("not open")
+        };
+        assert_eq!(channel.id(), ChannelId(*id));
+        channel
+    }
+
+    pub(crate) fn consume(&mut self, channel: &Channel, tag: &'static str) -> Consumer {
+        let mut starting = channel.basic_consume("q").consumer_tag(tag).into_future();
+        assert!(poll(&mut starting).is_pending());
+        // The prefetch is sent for the first consumer of a channel.
+        if self.sent().iter().any(Sent::is::<basic::Qos>) {
+            self.send(channel.id().0, &basic::QosOk {});
+        }
+        self.send(
+            channel.id().0,
+            &basic::ConsumeOk {
+                consumer_tag: ShortStr::from_static(tag),
+            },
+        );
+        let Poll::Ready(Ok(consumer)) = poll(&mut starting) else {
+            panic!("not started")
+        };
+        consumer
+    }
+}
