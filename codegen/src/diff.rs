@@ -1,6 +1,6 @@
 //! Which facts of two protocols differ, one a line, by name; prose and assertions are no facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use crate::protocol::{Chassis, Class, ConstantKind, Field, Method, Protocol, Support};
@@ -8,7 +8,7 @@ use crate::protocol::{Chassis, Class, ConstantKind, Field, Method, Protocol, Sup
 /// One fact that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Name of the fact, for example `method queue.declare: index`.
+    /// Name of the fact, for example `queue.declare: synchronous`.
     pub fact: String,
     /// Its value in the first protocol; `None` when the first lacks it.
     pub a: Option<String>,
@@ -46,18 +46,8 @@ pub fn diff(a: &Protocol, b: &Protocol) -> Vec<Difference> {
     differences.sort_by(|a, b| a.fact.cmp(&b.fact));
     fold_missing(&mut differences);
     for (fact, a) in a.orders {
-        // Only what both have can stand in another order.
         let Some(b) = b.orders.remove(&fact) else { continue };
-        let common = |names: &[String], others: &[String]| {
-            names
-                .iter()
-                .filter(|name| others.contains(name))
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let (a, b) = (common(&a, &b), common(&b, &a));
-        if a != b {
+        if let Some((a, b)) = reordered(&a, &b) {
             differences.push(Difference {
                 fact,
                 a: Some(a),
@@ -66,6 +56,24 @@ pub fn diff(a: &Protocol, b: &Protocol) -> Vec<Difference> {
         }
     }
     differences
+}
+
+/// The stretch of two lists that stands in another order; only what both have can.
+fn reordered(a: &[String], b: &[String]) -> Option<(String, String)> {
+    let common = |names: &[String], others: &[String]| -> Vec<String> {
+        let others: HashSet<&String> = others.iter().collect();
+        names
+            .iter()
+            .filter(|name| others.contains(name))
+            .cloned()
+            .collect()
+    };
+    let (a, b) = (common(a, b), common(b, a));
+    let differs = |(a, b): (&String, &String)| a != b;
+    let first = a.iter().zip(&b).position(differs)?;
+    let last = a.iter().zip(&b).rposition(differs)?;
+    let stretch = |names: &[String]| names.get(first..=last).unwrap_or_default().join(", ");
+    Some((stretch(&a), stretch(&b)))
 }
 
 /// What a missing element holds is missing with it: the element's own line says enough.

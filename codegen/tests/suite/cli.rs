@@ -105,7 +105,10 @@ fn generate_writes_to_standard_output_a_file_or_a_folder() {
 
     let file = folder.path("amqp.rs");
     let ran = amqp_codegen(&[&"generate", &spec, &"--overlay", &overlay, &"-o", &file]);
-    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
+    assert_eq!(
+        (ran.status, ran.stdout.as_str(), ran.stderr.as_str()),
+        (0, "", "")
+    );
     assert_eq!(fs::read_to_string(&file).expect("written"), printed.stdout);
 
     let ran = amqp_codegen(&[
@@ -116,7 +119,10 @@ fn generate_writes_to_standard_output_a_file_or_a_folder() {
         &"-o",
         &format!("{}/", folder.path("amqp").display()),
     ]);
-    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
+    assert_eq!(
+        (ran.status, ran.stdout.as_str(), ran.stderr.as_str()),
+        (0, "", "")
+    );
     let classes = [
         "basic.rs",
         "channel.rs",
@@ -244,7 +250,8 @@ fn check_reports_every_fault() {
     assert_eq!((ran.status, ran.stderr), (1, expected.concat()));
 
     // Faults of several files, of XML and of meaning, in one answer.
-    let typo = "<amqp major=\"0\" minor=\"9\" revision=\"1\"><clas/>\n<class name=\"tx\" index=\"90\"/></amqp>";
+    let typo =
+        "<amqp major=\"0\" minor=\"9\" revision=\"1\"><clas/>\n<class name=\"tx\" index=\"90\"/></amqp>";
     let typo = folder.write("typo.xml", typo);
     let ran = amqp_codegen(&[&"check", &faulty, &"--overlay", &typo]);
     let lines: Vec<&str> = ran.stderr.lines().collect();
@@ -261,7 +268,9 @@ fn what_needs_a_sound_specification_ends_with_2() {
     let folder = Folder::new("status");
     let faulty = folder.write("faulty.xml", FAULTY);
     let sound = folder.spec(&amqp_spec::AMQP_0_9_1);
-    let expected = FAULTS.map(|fault| format!("{}:{fault}\n", faulty.display())).concat();
+    let expected = FAULTS
+        .map(|fault| format!("{}:{fault}\n", faulty.display()))
+        .concat();
     for ran in [
         amqp_codegen(&[&"generate", &faulty]),
         amqp_codegen(&[&"summary", &faulty]),
@@ -289,7 +298,10 @@ fn what_cannot_be_read_ends_with_2() {
     let ran = amqp_codegen(&[&"check", &"/dev/zero"]);
     assert_eq!(
         (ran.status, ran.stderr.as_str()),
-        (1, "/dev/zero:1: the file has 1048577 octets; expected at most 1048576\n")
+        (
+            1,
+            "/dev/zero:1: the file has 1048577 octets; expected at most 1048576\n"
+        )
     );
 }
 
@@ -310,7 +322,11 @@ fn a_full_standard_output_ends_with_2() {
 
 #[test]
 fn later_versions_are_named() {
-    let grammars = [("0-10", "AMQP 0-10"), ("0-10-qpid", "AMQP 0-10"), ("1-0", "AMQP 1.0")];
+    let grammars = [
+        ("0-10", "AMQP 0-10"),
+        ("0-10-qpid", "AMQP 0-10"),
+        ("1-0", "AMQP 1.0"),
+    ];
     for (folder, grammar) in grammars {
         for path in debian_files(folder) {
             for command in ["generate", "check", "summary"] {
@@ -334,20 +350,39 @@ fn help_is_complete() {
     let ran = amqp_codegen(&[&"--help"]);
     assert_eq!(ran.status, 0);
     for part in [
-        "generate", "check", "summary", "diff", "Exit status", "0 fine", "1 a negative answer", "2 an error",
+        "generate",
+        "check",
+        "summary",
+        "diff",
+        "Exit status",
+        "0 fine",
+        "1 a negative answer",
+        "2 an error",
     ] {
         assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
     }
     for (command, parts) in [
         (
             "generate",
-            &["<SPEC>", "--overlay <FILE>", "--output <FILE|DIR>", "--serde", "--proptest"][..],
+            &[
+                "<SPEC>",
+                "--overlay <FILE>",
+                "--output <FILE|DIR>",
+                "--serde",
+                "--proptest",
+            ][..],
         ),
         ("check", &["<SPEC>", "--overlay <FILE>", "Exit status 1"]),
         ("summary", &["<SPEC>", "--overlay <FILE>", "--json"]),
         (
             "diff",
-            &["<A>", "<B>", "--overlay-a <FILE>", "--overlay-b <FILE>", "Exit status 1"],
+            &[
+                "<A>",
+                "<B>",
+                "--overlay-a <FILE>",
+                "--overlay-b <FILE>",
+                "Exit status 1",
+            ],
         ),
     ] {
         let ran = amqp_codegen(&[&command, &"--help"]);
@@ -357,6 +392,10 @@ fn help_is_complete() {
         }
     }
     assert_eq!(amqp_codegen(&[]).status, 2, "a command is needed");
-    assert_eq!(amqp_codegen(&[&"generate"]).status, 2, "a specification is needed");
+    assert_eq!(
+        amqp_codegen(&[&"generate"]).status,
+        2,
+        "a specification is needed"
+    );
     assert_eq!(amqp_codegen(&[&"--version"]).status, 0);
 }

@@ -2,4 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod compare;
+mod mutate;
 mod support;

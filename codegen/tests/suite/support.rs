@@ -34,7 +34,10 @@ pub(crate) fn debian_files(folder: &str) -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "xml"))
         .filter(|path| path.parent().is_some_and(|parent| parent.ends_with(folder)))
         .collect();
-    assert!(!files.is_empty(), "`amqp-specs` has XML files in a folder {folder}");
+    assert!(
+        !files.is_empty(),
+        "`amqp-specs` has XML files in a folder {folder}"
+    );
     files
 }
 
