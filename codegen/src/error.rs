@@ -417,9 +417,9 @@ pub enum Fault {
         /// The wire type in the overlay.
         replacement: &'static str,
     },
-    /// The attribute `overlay` in a document that is no overlay, or on an element that cannot carry it.
+    /// The attribute `overlay` in a document that is no overlay, or inside an element that is new.
     #[error(
-        "`overlay` on <{element}>; expected it in an overlay, on a constant, domain, class, method or field"
+        "`overlay` on <{element}>; expected it only in an overlay, on an element that stands for one of the base"
     )]
     OverlayMisplaced {
         /// The element.

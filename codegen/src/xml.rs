@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use quick_xml::XmlVersion;
+use quick_xml::escape::EscapeError;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
@@ -146,12 +147,7 @@ impl Parser<'_, '_> {
                 Err(error) => {
                     let offset = usize::try_from(reader.error_position()).unwrap_or(usize::MAX);
                     let line = self.lines.at(offset.max(start));
-                    return self.stop(
-                        line,
-                        Fault::Xml {
-                            message: error.to_string(),
-                        },
-                    );
+                    return self.stop(line, broken(&error.to_string()));
                 }
             };
             match event {
@@ -177,14 +173,7 @@ impl Parser<'_, '_> {
                                 );
                             }
                         },
-                        Err(error) => {
-                            return self.stop(
-                                line,
-                                Fault::Xml {
-                                    message: error.to_string(),
-                                },
-                            );
-                        }
+                        Err(error) => return self.stop(line, broken(&error.to_string())),
                     };
                     self.text(&value, line)?;
                 }
@@ -228,25 +217,17 @@ impl Parser<'_, '_> {
         for attribute in tag.attributes() {
             let attribute = match attribute {
                 Ok(attribute) => attribute,
-                Err(error) => {
-                    return self.stop(
-                        line,
-                        Fault::Xml {
-                            message: error.to_string(),
-                        },
-                    );
-                }
+                Err(error) => return self.stop(line, broken(&error.to_string())),
             };
             match attribute.normalized_value(XmlVersion::Implicit1_0) {
                 Ok(value) => attributes.push((attribute.key.as_ref().to_owned(), value.into_owned())),
-                Err(error) => {
-                    return self.stop(
-                        line,
-                        Fault::Xml {
-                            message: error.to_string(),
-                        },
-                    );
+                Err(EscapeError::UnrecognizedEntity(_, name)) => {
+                    return self.stop(line, Fault::UnknownEntity { name });
                 }
+                Err(EscapeError::UnterminatedEntity(_)) => {
+                    return self.stop(line, broken("`&` without `;`"));
+                }
+                Err(error) => return self.stop(line, broken(&error.to_string())),
             }
         }
         let tag = match self.open.last() {
@@ -334,8 +315,7 @@ impl Parser<'_, '_> {
                 );
             }
             None => {
-                let message = "text before the first element".to_owned();
-                return self.stop(line, Fault::Xml { message });
+                return self.stop(line, broken("text before the first element"));
             }
         }
         Ok(())
@@ -348,6 +328,23 @@ impl Open {
             Open::Known(element) => element.tag.name(),
             Open::Ignored(name) => name,
         }
+    }
+}
+
+/// What the XML parser says, without how it calls that, and without positions inside a tag.
+fn broken(message: &str) -> Fault {
+    let mut message = message;
+    for prefix in ["ill-formed document: ", "syntax error: "] {
+        message = message.strip_prefix(prefix).unwrap_or(message);
+    }
+    if message.starts_with("position ")
+        && let Some((_, what)) = message.split_once(": ")
+    {
+        message = what;
+    }
+    let message = message.split(", previous declaration").next().unwrap_or(message);
+    Fault::Xml {
+        message: message.to_owned(),
     }
 }
 

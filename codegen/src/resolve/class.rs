@@ -82,7 +82,7 @@ fn methods(class: &Element, version: Version, domains: &Domains<'_>, faults: &mu
         let index = indices.index(element, name, faults);
         let name = name.unwrap_or_default();
         let chassis = chassis(element, faults);
-        if chassis == Chassis::default() {
+        if element.children_of(Tag::Chassis).next().is_none() {
             faults.report(
                 &element.position,
                 Fault::NoChassis {

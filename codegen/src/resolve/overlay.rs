@@ -112,19 +112,10 @@ impl Overlay<'_> {
             return;
         };
         let Some(mark) = self.mark(element) else { return };
-        let kind = element.tag.name();
         let is = |child: &Element, name| child.tag == element.tag && child.attribute("name") == Some(name);
         match mark {
             Mark::New => match base.children.iter().find(|child| is(child, name)) {
-                Some(first) => {
-                    let first = first.position.clone();
-                    let fault = Fault::OverlayExists {
-                        kind,
-                        name: name.to_owned(),
-                        first,
-                    };
-                    self.faults.report(&element.position, fault);
-                }
+                Some(first) => self.exists(element, name, first),
                 None => {
                     for child in &element.children {
                         self.refuse_marks(child);
@@ -136,11 +127,15 @@ impl Overlay<'_> {
                 Some(target) => self.extend(target, element, name),
                 None => self.missing(base, element, name, "extend"),
             },
-            // A new name that the base has elsewhere is reported as a duplicate once both stand there.
-            Mark::Replace(old) => match base.children.iter_mut().find(|child| is(child, old)) {
-                Some(target) => self.replace(target, element, old),
-                None => self.missing(base, element, old, "replace"),
-            },
+            Mark::Replace(old) => {
+                if let Some(other) = base.children.iter().find(|child| old != name && is(child, name)) {
+                    self.exists(element, name, other);
+                }
+                match base.children.iter_mut().find(|child| is(child, old)) {
+                    Some(target) => self.replace(target, element, old),
+                    None => self.missing(base, element, old, "replace"),
+                }
+            }
         }
     }
 
@@ -194,6 +189,15 @@ impl Overlay<'_> {
             });
         }
         *target = replacement;
+    }
+
+    fn exists(&mut self, element: &Element, name: &str, first: &Element) {
+        let fault = Fault::OverlayExists {
+            kind: element.tag.name(),
+            name: name.to_owned(),
+            first: first.position.clone(),
+        };
+        self.faults.report(&element.position, fault);
     }
 
     fn missing(&mut self, base: &Element, element: &Element, name: &str, verb: &'static str) {

@@ -1,6 +1,7 @@
 //! Tests of the generator from outside: the program, the library on real, odd and broken specifications, and its output.
 #![forbid(unsafe_code)]
 
+mod bad_input;
 mod cli;
 mod compare;
 mod mutate;

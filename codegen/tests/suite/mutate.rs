@@ -9,17 +9,17 @@ use amqp_spec::SpecFile;
 
 #[test]
 fn a_changed_fact_of_0_9_1_is_named() {
-    every_fact(&amqp_spec::AMQP_0_9_1, 1900, 180);
+    every_fact(&amqp_spec::AMQP_0_9_1, 1800, 340);
 }
 
 #[test]
 fn a_changed_fact_of_0_8_is_named() {
-    every_fact(&amqp_spec::AMQP_0_8, 3000, 250);
+    every_fact(&amqp_spec::AMQP_0_8, 2800, 540);
 }
 
 /// Changes every fact of a file; at least so many copies must have been told apart and refused.
 fn every_fact(file: &SpecFile, least_told: usize, least_refused: usize) {
-    let root = xml::parse(file.name, file.text).expect("it is sound").root;
+    let root = without_prose(xml::parse(file.name, file.text).expect("it is sound").root);
     let document = Document { root: root.clone() };
     let mut copies = Copies {
         original: resolve(&document, &[]).expect("it is sound"),
@@ -80,21 +80,27 @@ impl Copies {
 /// A place in the document: indices of children from the root on.
 type Place = Vec<usize>;
 
-/// The places of all elements that state facts.
+/// The elements that state facts.
+const FACTS: [Tag; 8] = [
+    Tag::Amqp,
+    Tag::Constant,
+    Tag::Domain,
+    Tag::Class,
+    Tag::Chassis,
+    Tag::Method,
+    Tag::Response,
+    Tag::Field,
+];
+
+/// Prose is no fact, and only takes time to copy.
+fn without_prose(mut element: Element) -> Element {
+    element.text.clear();
+    element.children.retain(|child| FACTS.contains(&child.tag));
+    element.children = element.children.into_iter().map(without_prose).collect();
+    element
+}
+
 fn places(element: &Element, at: &[usize]) -> Vec<Place> {
-    let facts = [
-        Tag::Amqp,
-        Tag::Constant,
-        Tag::Domain,
-        Tag::Class,
-        Tag::Chassis,
-        Tag::Method,
-        Tag::Response,
-        Tag::Field,
-    ];
-    if !facts.contains(&element.tag) {
-        return Vec::new();
-    }
     let inside = element.children.iter().enumerate().flat_map(|(index, child)| {
         let at = [at, &[index]].concat();
         places(child, &at)
@@ -212,14 +218,16 @@ fn values(root: &Element, place: &[usize], attribute: &str) -> Vec<Option<String
         (_, "name") if element.tag != Tag::Amqp => vec![Some(format!("other {}", old.unwrap_or_default()))],
         // One of the same wire type, and one of another.
         (Tag::Field, "domain" | "type") if old.is_some() => {
-            let primitive = if old == Some("octet") { "long" } else { "octet" };
-            let domains: Vec<&str> = root.children_of(Tag::Domain).map(name).collect();
-            let domains = if attribute == "domain" {
-                domains
-            } else {
-                Vec::new()
-            };
-            other(&[&domains[..], &[primitive]].concat())
+            let domains = || root.children_of(Tag::Domain);
+            let own = domains().find(|domain| domain.attribute("name") == old);
+            let alike = domains().find(|domain| {
+                let wire = own.and_then(|own| own.attribute("type"));
+                own != Some(*domain) && domain.attribute("type") == wire
+            });
+            let alike = alike.filter(|_| attribute == "domain").map(name);
+            let unlike = if old == Some("octet") { "long" } else { "octet" };
+            let others = alike.into_iter().chain([unlike]);
+            others.map(|domain| Some(domain.to_owned())).collect()
         }
         (Tag::Domain, "type") => other(&["bit", "octet", "shortstr"])
             .into_iter()

@@ -131,3 +131,30 @@ pub(crate) fn amqp_codegen(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Ran {
         stderr: String::from_utf8(stderr).expect("it prints UTF-8"),
     }
 }
+
+/// Compares a text with a file under `tests/`, or writes that file when `UPDATE_GOLDEN` is set.
+pub(crate) fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, text).expect("the golden file can be written");
+        return;
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    if let Some((number, (is, was))) = (1..)
+        .zip(
+            text.lines()
+                .map(Some)
+                .chain([None])
+                .zip(expected.lines().map(Some).chain([None])),
+        )
+        .find(|(_, (is, was))| is != was)
+    {
+        panic!(
+            "{}:{number}: differs:\n  is       {}\n  expected {}\n\
+             If that is meant, set UPDATE_GOLDEN=1, run again and look at the difference.",
+            path.display(),
+            is.unwrap_or("nothing"),
+            was.unwrap_or("nothing"),
+        );
+    }
+}
