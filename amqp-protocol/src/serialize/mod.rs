@@ -32,7 +32,10 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The one entry `name: hex` of a map.
-fn hex_entry<'de, A: MapAccess<'de>>(map: &mut A, name: &'static str) -> Result<Vec<u8>, A::Error> {
+fn hex_entry<'de, A: MapAccess<'de>>(
+    map: &mut A,
+    name: &'static [&'static str; 1],
+) -> Result<Vec<u8>, A::Error> {
     let text: String = only_entry(map, name)?;
     from_hex(&text)
         .ok_or_else(|| A::Error::invalid_value(Unexpected::Str(&text), &"hexadecimal digits, in pairs"))
@@ -40,16 +43,12 @@ fn hex_entry<'de, A: MapAccess<'de>>(map: &mut A, name: &'static str) -> Result<
 
 fn only_entry<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
     map: &mut A,
-    name: &'static str,
+    name: &'static [&'static str; 1],
 ) -> Result<T, A::Error> {
     match map.next_key::<String>()? {
-        Some(key) if key == name => {}
-        Some(key) => {
-            return Err(A::Error::custom(format_args!(
-                "unknown field `{key}`, expected `{name}`"
-            )));
-        }
-        None => return Err(A::Error::missing_field(name)),
+        Some(key) if key == name[0] => {}
+        Some(key) => return Err(A::Error::unknown_field(&key, name)),
+        None => return Err(A::Error::missing_field(name[0])),
     }
     let value = map.next_value()?;
     no_more_entries(map)?;
@@ -58,9 +57,7 @@ fn only_entry<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
 
 fn no_more_entries<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
     match map.next_key::<String>()? {
-        Some(key) => Err(A::Error::custom(format_args!(
-            "unknown field `{key}`, expected no more"
-        ))),
+        Some(key) => Err(A::Error::unknown_field(&key, &[])),
         None => Ok(()),
     }
 }
@@ -111,7 +108,7 @@ impl<'de> Visitor<'de> for StringVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<u8>, A::Error> {
-        hex_entry(&mut map, "hex")
+        hex_entry(&mut map, &["hex"])
     }
 }
 
@@ -138,7 +135,9 @@ macro_rules! octet_string {
                 } else {
                     deserializer.deserialize_byte_buf(OctetsVisitor)?
                 };
-                Self::try_from(octets).map_err(D::Error::custom)
+                Self::try_from(octets).map_err(|error| {
+                    D::Error::invalid_length(error.actual, &format!("at most {} octets", error.limit).as_str())
+                })
             }
         }
     };

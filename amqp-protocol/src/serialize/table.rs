@@ -116,7 +116,7 @@ impl<'de> Deserialize<'de> for FieldArray<'_> {
 struct FloatingPoint<T>(T);
 
 macro_rules! floating_point {
-    ($float:ident as $bits:ident, $serialize:ident) => {
+    ($float:ident as $bits:ident, $serialize:ident, $narrow:expr) => {
         impl Serialize for FloatingPoint<$float> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 if self.0.is_finite() {
@@ -143,7 +143,7 @@ macro_rules! floating_point {
                     }
 
                     fn visit_f64<E: Error>(self, value: f64) -> Result<$float, E> {
-                        let narrowed = value as $float;
+                        let narrowed = $narrow(value);
                         if narrowed.is_finite() || !value.is_finite() {
                             Ok(narrowed)
                         } else {
@@ -160,7 +160,7 @@ macro_rules! floating_point {
                     }
 
                     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$float, A::Error> {
-                        let octets = hex_entry(&mut map, "bits")?;
+                        let octets = hex_entry(&mut map, &["bits"])?;
                         match octets.try_into() {
                             Ok(octets) => Ok($float::from_be_bytes(octets)),
                             Err(octets) => Err(A::Error::invalid_length(octets.len(), &self)),
@@ -174,8 +174,21 @@ macro_rules! floating_point {
     };
 }
 
-floating_point!(f32 as u32, serialize_f32);
-floating_point!(f64 as u64, serialize_f64);
+floating_point!(f32 as u32, serialize_f32, narrow);
+floating_point!(f64 as u64, serialize_f64, std::convert::identity);
+
+/// The number of 32 bits whose shortest decimal was read as 64 bits. Rounding twice may end beside it: `7.038531e-26`.
+fn narrow(value: f64) -> f32 {
+    let nearest = value as f32;
+    let prints_it = |number: &f32| number.to_string().parse() == Ok(value);
+    if f64::from(nearest) == value || prints_it(&nearest) {
+        return nearest;
+    }
+    [nearest.next_down(), nearest.next_up()]
+        .into_iter()
+        .find(prints_it)
+        .unwrap_or(nearest)
+}
 
 impl Serialize for FieldValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -207,6 +220,10 @@ impl Serialize for FieldValue<'_> {
     }
 }
 
+const TAGS: &[&str] = &[
+    "t", "b", "B", "s", "u", "I", "i", "l", "L", "f", "d", "D", "S", "A", "T", "F", "V", "x",
+];
+
 impl<'de> Deserialize<'de> for FieldValue<'_> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct TaggedVisitor;
@@ -221,7 +238,7 @@ impl<'de> Deserialize<'de> for FieldValue<'_> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let tag = map
                     .next_key::<String>()?
-                    .ok_or_else(|| A::Error::custom("a value without a tag"))?;
+                    .ok_or_else(|| A::Error::invalid_length(0, &self))?;
                 let value = match tag.as_str() {
                     "t" => FieldValue::Boolean(map.next_value()?),
                     "b" => FieldValue::ShortShortInt(map.next_value()?),
@@ -245,10 +262,7 @@ impl<'de> Deserialize<'de> for FieldValue<'_> {
                     }
                     "x" => FieldValue::ByteArray(map.next_value()?),
                     _ => {
-                        return Err(A::Error::invalid_value(
-                            Unexpected::Str(&tag),
-                            &"a tag of the wire",
-                        ));
+                        return Err(A::Error::unknown_variant(&tag, TAGS));
                     }
                 };
                 no_more_entries(&mut map)?;
