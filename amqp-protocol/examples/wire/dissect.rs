@@ -94,7 +94,11 @@ impl<F: Read> Dissector<F> {
             return Ok(None);
         }
         let is_header = self.offset == 0 && self.octets.starts_with(b"A");
-        let line = if is_header { self.protocol_header() } else { self.frame() }?;
+        let line = if is_header {
+            self.protocol_header()
+        } else {
+            self.frame()
+        }?;
         Ok(Some(line.map_err(|fault| {
             // A frame that is named can be passed over.
             self.ended = fault.frame.is_none();
@@ -105,7 +109,9 @@ impl<F: Read> Dissector<F> {
     /// Reads on until there are `len` octets, or the file ends. What is reserved grows with what is read.
     fn read_up_to(&mut self, len: usize) -> io::Result<()> {
         let missing = len.saturating_sub(self.octets.len());
-        (&mut self.file).take(missing as u64).read_to_end(&mut self.octets)?;
+        (&mut self.file)
+            .take(missing as u64)
+            .read_to_end(&mut self.octets)?;
         Ok(())
     }
 
@@ -146,8 +152,11 @@ impl<F: Read> Dissector<F> {
             }),
             Ok(Parsed::Incomplete { .. }) => Err(self.broken(unexpected_end("frame"))),
             Err(error) if sound => Err(FrameFault {
+                fault: Fault {
+                    offset: 0,
+                    ..error.into()
+                },
                 frame: self.envelope(),
-                ..self.broken(error)
             }),
             Err(error) => Err(self.broken(error)),
         })

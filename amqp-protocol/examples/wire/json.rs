@@ -336,7 +336,11 @@ pub(crate) struct Fields<'j> {
 impl<'j> Fields<'j> {
     /// Sees that there are no entries of other names.
     pub(crate) fn only(&self, names: &[&str]) -> Result<(), JsonError> {
-        match self.rest.iter().find(|field| !names.contains(&field.name.as_str())) {
+        match self
+            .rest
+            .iter()
+            .find(|field| !names.contains(&field.name.as_str()))
+        {
             Some(field) => Err(JsonError::of_field("unknown_field", &field.name).at(field.key)),
             None => Ok(()),
         }
@@ -368,13 +372,19 @@ impl<'j> de::MapAccess<'j> for Fields<'j> {
 
     fn next_key_seed<K: DeserializeSeed<'j>>(&mut self, seed: K) -> Result<Option<K::Value>, JsonError> {
         self.pending = self.rest.pop_front();
-        self.pending.as_ref().map(|field| seed.deserialize(field.key)).transpose()
+        self.pending
+            .as_ref()
+            .map(|field| seed.deserialize(field.key))
+            .transpose()
     }
 
     fn next_value_seed<V: DeserializeSeed<'j>>(&mut self, seed: V) -> Result<V::Value, JsonError> {
-        let field = self.pending.take().ok_or_else(|| JsonError::new("invalid_value"))?;
+        let field = self
+            .pending
+            .take()
+            .ok_or_else(|| JsonError::new("invalid_value"))?;
         seed.deserialize(field.value)
-            .map_err(|error| error.within(&field.name))
+            .map_err(|error| error.at(field.value).within(&field.name))
     }
 }
 
@@ -385,6 +395,7 @@ impl<'j> de::SeqAccess<'j> for &mut Elements<'j> {
 
     fn next_element_seed<T: DeserializeSeed<'j>>(&mut self, seed: T) -> Result<Option<T::Value>, JsonError> {
         let node = self.0.next().map(|raw| self.1.inner(raw));
-        node.map(|node| seed.deserialize(node)).transpose()
+        node.map(|node| seed.deserialize(node).map_err(|error| error.at(node)))
+            .transpose()
     }
 }

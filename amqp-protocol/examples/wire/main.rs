@@ -1,7 +1,8 @@
 //! The codec from a shell: hexadecimal octets to JSON and back, line by line, and captured connections frame by frame.
 //!
 //! ```sh
-//! echo 0032000b0171000000010000000 0 | wire decode --protocol 0-9-1 --kind method
+//! $ echo 0032000b01710000000100000000 | wire decode --protocol 0-9-1 --kind method
+//! {"class":"queue","method":"declare_ok","arguments":{"queue":"q","message_count":1,"consumer_count":0}}
 //! ```
 //!
 //! It is made for debugging captures, for golden files, and for comparing with other implementations. `wire --help` says
@@ -113,8 +114,8 @@ fn after_help() -> String {
     let mut help = String::from(
         "Each line of input gives one line of output; a blank line stays blank. What is at fault gives\n\
          {\"error\":{\"kind\":\"…\",\"offset\":7,\"context\":\"queue.declare.arguments\"}} in its line's place. The offset counts\n\
-         octets of what is decoded: of the method, properties or table, of the payload of a frame, or of the\n\
-         file when there are no more frames. When the text of a line is at fault it counts octets of the line.\n\
+         octets of what is decoded: of the method, properties or table, of the payload of a frame (0 when the\n\
+         frame itself is at fault), or of the file when there are no more frames. When the text of a line is at fault it counts octets of the line.\n\
          An error of a frame also has its `channel` and `frame` (type), and reading goes on.\n\n\
          Exit status: 0, 1 if there was any error object, 2 for wrong arguments and unreadable files.\n\n\
          Kinds of errors:\n",
@@ -151,8 +152,14 @@ fn item<R: Revision>(args: &LineArgs) -> Item {
             Some(class) => Item::Properties(*class),
             None => {
                 let known: Vec<&str> = classes.iter().map(|ContentClass { name, .. }| *name).collect();
-                let message = format!("no properties: {}\nclasses with properties: {}", args.class, known.join(", "));
-                Cli::command().error(clap::error::ErrorKind::InvalidValue, message).exit()
+                let message = format!(
+                    "no properties: {}\nclasses with properties: {}",
+                    args.class,
+                    known.join(", ")
+                );
+                Cli::command()
+                    .error(clap::error::ErrorKind::InvalidValue, message)
+                    .exit()
             }
         },
     }

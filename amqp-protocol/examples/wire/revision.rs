@@ -1,9 +1,9 @@
 //! What the program needs to know of a revision: its methods, its content properties, and the names of its classes.
 
 use amqp_protocol::{Decode, DecodeError, Encode, Properties, Reader};
+use serde::Serialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Error};
-use serde::Serialize;
 
 use super::json::{Fields, JsonError, Node};
 
@@ -43,7 +43,9 @@ pub(crate) trait Revision {
     /// The name of the class of this id; empty when it has no properties.
     fn content_class(id: u16) -> &'static str {
         let mut classes = Self::CONTENT_CLASSES.iter();
-        classes.find(|class| class.id == id).map_or("", |class| class.name)
+        classes
+            .find(|class| class.id == id)
+            .map_or("", |class| class.name)
     }
 
     /// Reads the method of this class from the entries `method` and `arguments`.
@@ -51,7 +53,6 @@ pub(crate) trait Revision {
 
     /// Reads the properties of this class.
     fn read_properties(class: &str, node: Node<'_>) -> Result<Self::Properties<'static>, JsonError>;
-
 }
 
 macro_rules! revision {

@@ -136,7 +136,10 @@ macro_rules! octet_string {
                     deserializer.deserialize_byte_buf(OctetsVisitor)?
                 };
                 Self::try_from(octets).map_err(|error| {
-                    D::Error::invalid_length(error.actual, &format!("at most {} octets", error.limit).as_str())
+                    D::Error::invalid_length(
+                        error.actual,
+                        &format!("at most {} octets", error.limit).as_str(),
+                    )
                 })
             }
         }
