@@ -96,10 +96,10 @@ impl Faults {
 pub(crate) fn listed<'n>(mut names: impl Iterator<Item = &'n str>) -> String {
     const ROOM: usize = 24;
     let shown: Vec<&str> = names.by_ref().take(ROOM).collect();
-    match (shown.is_empty(), names.count()) {
+    match (shown.is_empty(), names.next()) {
         (true, _) => "none".to_owned(),
-        (false, 0) => shown.join(", "),
-        (false, more) => format!("{} and {more} more", shown.join(", ")),
+        (false, None) => shown.join(", "),
+        (false, Some(_)) => format!("{} and more", shown.join(", ")),
     }
 }
 

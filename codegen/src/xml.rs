@@ -221,10 +221,10 @@ impl Parser<'_, '_> {
             };
             match attribute.normalized_value(XmlVersion::Implicit1_0) {
                 Ok(value) => attributes.push((attribute.key.as_ref().to_owned(), value.into_owned())),
-                Err(EscapeError::UnrecognizedEntity(_, name)) => {
+                Err(quick_xml::Error::Escape(EscapeError::UnrecognizedEntity(_, name))) => {
                     return self.stop(line, Fault::UnknownEntity { name });
                 }
-                Err(EscapeError::UnterminatedEntity(_)) => {
+                Err(quick_xml::Error::Escape(EscapeError::UnterminatedEntity(_))) => {
                     return self.stop(line, broken("`&` without `;`"));
                 }
                 Err(error) => return self.stop(line, broken(&error.to_string())),

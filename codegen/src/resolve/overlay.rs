@@ -1,5 +1,7 @@
 //! Lays overlays on a base document: new elements are appended, existing ones change only where the overlay says so.
 
+use std::collections::HashMap;
+
 use super::read::Read;
 use crate::document::{Document, Element, Tag};
 use crate::error::{Fault, Faults, listed};
@@ -36,6 +38,33 @@ enum Mark<'a> {
     New,
     Extend,
     Replace(&'a str),
+}
+
+/// Where the named children of an element stand; of two with one name, the first.
+struct Places(HashMap<(Tag, String), usize>);
+
+impl Places {
+    fn of(element: &Element) -> Self {
+        let mut places = Self(HashMap::new());
+        for (place, child) in element.children.iter().enumerate() {
+            if let Some(name) = child.attribute("name") {
+                places.add(child.tag, name, place);
+            }
+        }
+        places
+    }
+
+    fn find(&self, tag: Tag, name: &str) -> Option<usize> {
+        self.0.get(&(tag, name.to_owned())).copied()
+    }
+
+    fn add(&mut self, tag: Tag, name: &str, place: usize) {
+        self.0.entry((tag, name.to_owned())).or_insert(place);
+    }
+
+    fn remove(&mut self, tag: Tag, name: &str) {
+        self.0.remove(&(tag, name.to_owned()));
+    }
 }
 
 struct Overlay<'f> {
@@ -91,6 +120,7 @@ impl Overlay<'_> {
     }
 
     fn children(&mut self, base: &mut Element, overlay: &Element) {
+        let mut places = Places::of(base);
         for element in &overlay.children {
             match element.tag {
                 Tag::Constant
@@ -99,7 +129,7 @@ impl Overlay<'_> {
                 | Tag::Method
                 | Tag::Field
                 | Tag::Chassis
-                | Tag::Response => self.named(base, element),
+                | Tag::Response => self.named(base, &mut places, element),
                 // The prose of the base's root stays; elsewhere an overlay adds to it.
                 _ if base.tag == Tag::Amqp => {}
                 _ => base.children.push(element.clone()),
@@ -107,32 +137,41 @@ impl Overlay<'_> {
         }
     }
 
-    fn named(&mut self, base: &mut Element, element: &Element) {
+    fn named(&mut self, base: &mut Element, places: &mut Places, element: &Element) {
         let Some(name) = element.required("name", "a name", self.faults) else {
             return;
         };
         let Some(mark) = self.mark(element) else { return };
-        let is = |child: &Element, name| child.tag == element.tag && child.attribute("name") == Some(name);
+        let known = places.find(element.tag, name);
         match mark {
-            Mark::New => match base.children.iter().find(|child| is(child, name)) {
+            Mark::New => match known.and_then(|place| base.children.get(place)) {
                 Some(first) => self.exists(element, name, first),
                 None => {
                     for child in &element.children {
                         self.refuse_marks(child);
                     }
+                    places.add(element.tag, name, base.children.len());
                     base.children.push(element.clone());
                 }
             },
-            Mark::Extend => match base.children.iter_mut().find(|child| is(child, name)) {
+            Mark::Extend => match known.and_then(|place| base.children.get_mut(place)) {
                 Some(target) => self.extend(target, element, name),
                 None => self.missing(base, element, name, "extend"),
             },
             Mark::Replace(old) => {
-                if let Some(other) = base.children.iter().find(|child| old != name && is(child, name)) {
+                if let Some(other) = known.and_then(|place| base.children.get(place))
+                    && old != name
+                {
                     self.exists(element, name, other);
+                    return;
                 }
-                match base.children.iter_mut().find(|child| is(child, old)) {
-                    Some(target) => self.replace(target, element, old),
+                let place = places.find(element.tag, old);
+                match place.and_then(|place| Some((place, base.children.get_mut(place)?))) {
+                    Some((place, target)) => {
+                        self.replace(target, element, old);
+                        places.remove(element.tag, old);
+                        places.add(element.tag, name, place);
+                    }
                     None => self.missing(base, element, old, "replace"),
                 }
             }

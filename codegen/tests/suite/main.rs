@@ -5,4 +5,5 @@ mod bad_input;
 mod cli;
 mod compare;
 mod mutate;
+mod robustness;
 mod support;
