@@ -313,6 +313,9 @@ fn write_files(
         ports.amqp
     );
     fs::write(folder.join("rabbitmq.conf"), config + &options.config)?;
+    // A bare machine has no /etc/hosts, and on others localhost may be ::1 first.
+    let hosts = "{host, {127,0,0,1}, [\"localhost\"]}.\n{lookup, [file, native]}.\n";
+    fs::write(folder.join("inetrc"), hosts)?;
     fs::write(
         folder.join("enabled_plugins"),
         format!("[{}].\n", options.plugins.join(",")),
