@@ -143,6 +143,9 @@ pub enum CallError {
         /// By how much.
         error: TooLong,
     },
+    /// The channel has a consumer of this tag. Nothing was sent.
+    #[error("the channel has a consumer of this tag")]
+    DuplicateConsumerTag,
     /// The method cannot be sent this way: it is the server's, carries content, or is the library's own to send.
     /// Nothing was sent.
     #[error("{method} cannot be sent this way")]

@@ -26,8 +26,8 @@ pub use error::{
     CallError, ChannelError, Close, ConnectionError, PeerViolation, PublishError, TransportError, Violation,
 };
 pub use handle::{
-    Call, Channel, Connection, Consume, Consumer, ConsumerError, Delivery, NoWait, Publish, PublishMessage,
-    Request, SendNoWait, StartConsumer, TooLarge,
+    Call, Channel, Connection, Consume, Consumer, ConsumerError, Delivery, Get, GetMessage, NoWait, Publish,
+    PublishMessage, Request, SendNoWait, StartConsumer, TooLarge,
 };
 pub use sans_io::{Body, ConsumerEnd, Message, State};
 pub use uri::{DEFAULT_PORT, Uri, UriError, UriErrorReason, UriPart};

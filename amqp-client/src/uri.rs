@@ -4,12 +4,19 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::config::{Config, Credentials};
 
 /// The port of AMQP without TLS.
 pub const DEFAULT_PORT: u16 = 5672;
+
+/// What stands for itself in a URI is letters, digits and these four.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Where a server is, and the settings to connect with, read from a URI by the rules of RabbitMQ's URI specification.
 ///
@@ -53,7 +60,7 @@ impl Default for Uri {
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Credentials::Plain { user, .. } = &self.config.credentials;
-        let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+        let encode = |text| utf8_percent_encode(text, ENCODED);
         let (open, close) = if self.host.contains(':') {
             ("[", "]")
         } else {

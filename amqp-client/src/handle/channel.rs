@@ -8,11 +8,14 @@ use amqp_protocol::table::TableError;
 use amqp_protocol::v0_9_1::{basic, constants, exchange, queue};
 use amqp_protocol::{ChannelId, ShortStr};
 
+use super::call::Call;
 use super::connection::ConnectionHandle;
 use super::consumer::Consume;
+use super::get::Get;
 use super::publish::Publish;
-use super::request::{Call, Request, Wait};
-use super::shared::{Inner, Outcome};
+use super::request::Request;
+use super::shared::Inner;
+use super::waiting::{Outcome, Replied, Wait};
 use crate::error::{CallError, ChannelError};
 use crate::sans_io::{Body, ChannelKey, RequestId};
 
@@ -76,6 +79,14 @@ impl Channel {
     pub fn basic_consume<'a>(&'a self, queue: name!('a)) -> Request<'a, Self, Consume<'a>> {
         let mut request = Request::new(self, Consume::default());
         request.method.method.queue = request.keep("queue", queue);
+        request
+    }
+
+    /// Begins basic.get, which fetches one message from a queue; awaiting it gives a [`Delivery`](super::Delivery), or
+    /// `None` when the queue is empty. A consumer is the better way to more than one.
+    pub fn basic_get<'a>(&'a self, queue: name!('a)) -> Request<'a, Self, Get<'a>> {
+        let mut request = Request::new(self, Get::default());
+        request.method.0.queue = request.keep("queue", queue);
         request
     }
 
@@ -146,7 +157,8 @@ impl Channel {
     }
 
     /// Sends any method that a client may send and that is answered, and awaits its reply, whatever its no-wait bit says.
-    /// basic.consume and the methods of connection and channel, but for channel.flow, have calls of their own.
+    /// basic.consume, basic.get and the methods of connection and channel, but for channel.flow, have calls of
+    /// their own.
     pub fn call<M: method::Request>(&self, method: M) -> Call<'_, M> {
         Call::new(self, Ok(method))
     }
@@ -158,10 +170,6 @@ impl Channel {
     /// # Errors
     ///
     /// When the channel is over, the method does not fit into a frame or is not one to be sent this way.
-    #[expect(
-        clippy::unused_async,
-        reason = "sending may have to wait one day, and is awaited everywhere else"
-    )]
     pub async fn send<M: Arguments>(&self, method: M) -> Result<(), CallError> {
         self.with(|inner, key| inner.core.send(key, &method))
     }
@@ -179,13 +187,10 @@ impl Channel {
             let request = inner
                 .core
                 .close_channel(Instant::now(), key, constants::REPLY_SUCCESS, text)?;
-            inner.register(request);
+            inner.register::<Replied>(request);
             Ok::<_, ChannelError>(request)
         })?;
-        match self.wait(request).await {
-            Some(Outcome::Reply(Err(error))) => Err(error),
-            _ => Ok(()),
-        }
+        self.wait::<Replied>(request).await.map(drop)
     }
 
     pub(super) fn with<R>(&self, f: impl FnOnce(&mut Inner, ChannelKey) -> R) -> R {
@@ -196,7 +201,7 @@ impl Channel {
     }
 
     /// Waits for a registered request.
-    pub(super) fn wait(&self, request: RequestId) -> Wait<'_> {
+    pub(super) fn wait<T: Outcome>(&self, request: RequestId) -> Wait<'_, T> {
         Wait::new(self, request)
     }
 }

@@ -9,7 +9,8 @@ use amqp_protocol::v0_9_1::constants;
 use amqp_protocol::{FieldTable, ShortStr};
 
 use super::channel::{Channel, ChannelHandle};
-use super::shared::{Outcome, Shared};
+use super::shared::Shared;
+use super::waiting::Replied;
 use crate::config::Config;
 use crate::error::{CallError, ChannelError, ConnectionError};
 use crate::sans_io::State;
@@ -78,17 +79,15 @@ impl Connection {
         let shared = &self.handle.shared;
         let (key, request) = shared.with(|inner| {
             let (key, request) = inner.core.open_channel(Instant::now())?;
-            inner.register(request);
+            inner.register::<Replied>(request);
             Ok::<_, ChannelError>((key, request))
         })?;
         let channel = Channel::new(ChannelHandle {
             connection: Arc::clone(&self.handle),
             key,
         });
-        match channel.wait(request).await {
-            Some(Outcome::Reply(Err(error))) => Err(error),
-            _ => Ok(channel),
-        }
+        channel.wait::<Replied>(request).await?;
+        Ok(channel)
     }
 
     /// Closes the connection in order: everything that waits on it fails with [`ConnectionError::Closed`], what was

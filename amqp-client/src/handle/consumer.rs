@@ -2,7 +2,7 @@
 
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use amqp_protocol::ShortStr;
@@ -10,12 +10,13 @@ use amqp_protocol::table::{FieldValue, TableError};
 use amqp_protocol::v0_9_1::basic;
 use futures_core::Stream;
 
+use super::call::decode;
 use super::channel::Channel;
 use super::delivery::Delivery;
 use super::request::Request;
-use super::shared::Outcome;
-use crate::error::{CallError, ConnectionError};
-use crate::sans_io::{ConsumerEnd, ConsumerId, Message, RequestId};
+use super::waiting::{Replied, Wait};
+use crate::error::CallError;
+use crate::sans_io::{ConsumerEnd, ConsumerId, Message};
 
 /// A consumer to start. Made by [`Channel::basic_consume`].
 #[derive(Debug, Clone, Default)]
@@ -25,8 +26,7 @@ pub struct Consume<'a> {
 }
 
 impl<'a, C> Request<'a, C, Consume<'a>> {
-    /// The consumer's tag; the server chooses one otherwise. RabbitMQ closes the connection when the channel has a consumer
-    /// of this tag.
+    /// The consumer's tag, which no other consumer of the channel may have; the server chooses one otherwise.
     pub fn consumer_tag(mut self, consumer_tag: impl TryInto<ShortStr<'a>, Error: Into<TableError>>) -> Self {
         let consumer_tag = self.keep("consumer_tag", consumer_tag);
         self.set(|consume| consume.method.consumer_tag = consumer_tag)
@@ -65,9 +65,9 @@ impl<'a> IntoFuture for Request<'a, Channel, Consume<'a>> {
     type IntoFuture = StartConsumer<'a>;
 
     fn into_future(self) -> StartConsumer<'a> {
-        let consume = self.fault.map_or(Ok(self.method), |fault| Err(fault.into()));
+        let (channel, consume) = self.finish();
         StartConsumer {
-            channel: self.caller,
+            channel,
             consume: Some(consume),
             started: None,
         }
@@ -81,8 +81,10 @@ impl<'a> IntoFuture for Request<'a, Channel, Consume<'a>> {
 #[must_use = "a consumer is only started when it is awaited"]
 pub struct StartConsumer<'a> {
     channel: &'a Channel,
+    /// Until it is sent.
     consume: Option<Result<Consume<'a>, CallError>>,
-    started: Option<(RequestId, Consumer)>,
+    /// Once it is.
+    started: Option<(Wait<'a, Replied>, Consumer)>,
 }
 
 impl Future for StartConsumer<'_> {
@@ -97,7 +99,7 @@ impl Future for StartConsumer<'_> {
             let no_ack = method.no_ack;
             let (id, request) = self.channel.with(|inner, key| {
                 let (id, request) = inner.core.consume(Instant::now(), key, method, prefetch_count)?;
-                inner.register(request);
+                inner.register::<Replied>(request);
                 Ok::<_, CallError>((id, request))
             })?;
             let channel = self.channel.clone();
@@ -107,32 +109,17 @@ impl Future for StartConsumer<'_> {
                 consumer_tag: ShortStr::default(),
                 no_ack,
             };
-            self.started = Some((request, consumer));
+            self.started = Some((self.channel.wait(request), consumer));
         }
-        let Some((request, _)) = &self.started else {
+        let Some((wait, _)) = &mut self.started else {
             return Poll::Pending;
         };
-        let outcome = std::task::ready!(self.channel.with(|inner, _| inner.poll_request(cx, *request)));
+        let reply = ready!(Pin::new(wait).poll(cx))?;
         let Some((_, mut consumer)) = self.started.take() else {
             return Poll::Pending;
         };
-        Poll::Ready(match outcome {
-            Some(Outcome::Reply(reply)) => reply.map(|reply| {
-                if let Ok(basic::ConsumeOk { consumer_tag }) = reply.decode() {
-                    consumer.consumer_tag = consumer_tag;
-                }
-                consumer
-            }),
-            _ => Err(ConnectionError::DriverDropped.into()),
-        })
-    }
-}
-
-impl Drop for StartConsumer<'_> {
-    fn drop(&mut self) {
-        if let Some((request, _)) = self.started.take() {
-            self.channel.with(|inner, key| inner.abandon(key, request));
-        }
+        consumer.consumer_tag = decode::<basic::ConsumeOk<'static>>(&reply)?.consumer_tag;
+        Poll::Ready(Ok(consumer))
     }
 }
 
@@ -178,13 +165,10 @@ impl Consumer {
         let Some(id) = self.id else { return Ok(Vec::new()) };
         let request = self.channel.with(|inner, _| {
             let request = inner.core.cancel(Instant::now(), id)?;
-            inner.register(request);
+            inner.register::<Replied>(request);
             Ok::<_, CallError>(request)
         })?;
-        let outcome = self.channel.wait(request).await;
-        if let Some(Outcome::Reply(Err(error))) = outcome {
-            return Err(error);
-        }
+        self.channel.wait::<Replied>(request).await?;
         let mut rest = Vec::new();
         while let Some(Ok(message)) = self.channel.with(|inner, _| inner.core.next_delivery(id)) {
             rest.push(self.hand_out(message));
@@ -197,7 +181,7 @@ impl Consumer {
         let Some(id) = self.id else {
             return Poll::Ready(None);
         };
-        let next = std::task::ready!(self.channel.with(|inner, _| inner.poll_consumer(cx, id)));
+        let next = ready!(self.channel.with(|inner, _| inner.poll_consumer(cx, id)));
         Poll::Ready(Some(match next {
             Ok(message) => self.hand_out(message),
             Err(end) => {

@@ -2,7 +2,7 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use amqp_protocol::ShortStr;
@@ -10,9 +10,9 @@ use amqp_protocol::table::{FieldValue, TableError};
 use amqp_protocol::v0_9_1::basic;
 
 use super::channel::Channel;
-use super::request::{Request, Wait};
-use super::shared::Outcome;
-use crate::error::{ConnectionError, PublishError};
+use super::request::Request;
+use super::waiting::{Turn, Wait};
+use crate::error::PublishError;
 use crate::sans_io::Body;
 
 /// A message to publish: method, properties and body. Made by [`Channel::basic_publish`].
@@ -111,9 +111,9 @@ impl<'a> IntoFuture for Request<'a, Channel, Publish<'a>> {
     type IntoFuture = PublishMessage<'a>;
 
     fn into_future(self) -> PublishMessage<'a> {
-        let message = self.fault.map_or(Ok(self.method), |fault| Err(fault.into()));
+        let (channel, message) = self.finish();
         PublishMessage {
-            channel: self.caller,
+            channel,
             message: Some(message),
             wait: None,
         }
@@ -129,7 +129,8 @@ impl<'a> IntoFuture for Request<'a, Channel, Publish<'a>> {
 pub struct PublishMessage<'a> {
     channel: &'a Channel,
     message: Option<Result<Publish<'a>, PublishError>>,
-    wait: Option<Wait<'a>>,
+    /// While it is held back.
+    wait: Option<Wait<'a, Turn>>,
 }
 
 impl Future for PublishMessage<'_> {
@@ -138,14 +139,9 @@ impl Future for PublishMessage<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             if let Some(wait) = &mut self.wait {
-                let Poll::Ready(outcome) = Pin::new(wait).poll(cx) else {
-                    return Poll::Pending;
-                };
+                let turn = ready!(Pin::new(wait).poll(cx));
                 self.wait = None;
-                match outcome {
-                    Some(Outcome::MayPublish(outcome)) => outcome?,
-                    _ => return Poll::Ready(Err(ConnectionError::DriverDropped.into())),
-                }
+                turn?;
             }
             let Some(message) = self.message.take() else {
                 return Poll::Pending;
@@ -160,7 +156,7 @@ impl Future for PublishMessage<'_> {
                     return Ok(None);
                 }
                 let request = inner.core.wait_to_publish(Instant::now(), key)?;
-                inner.register(request);
+                inner.register::<Turn>(request);
                 Ok::<_, PublishError>(Some((request, message)))
             })?;
             let Some((request, message)) = held else {

@@ -5,11 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use super::waiting::{Replied, Turn, Waiting, set_waker};
 use crate::config::Config;
-use crate::error::{CallError, PublishError};
-use crate::sans_io::{
-    ChannelKey, Connection, ConsumerEnd, ConsumerId, Event, Message, Reply, RequestId, State,
-};
+use crate::sans_io::{Connection, ConsumerEnd, ConsumerId, Event, Message, State};
 
 /// A connection as its handles and its driver share it.
 #[derive(Debug)]
@@ -21,14 +19,15 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) core: Connection,
-    requests: HashMap<RequestId, Request>,
+    pub(super) replies: Waiting<Replied>,
+    pub(super) turns: Waiting<Turn>,
     /// Tasks that found nothing to consume.
     consumers: HashMap<ConsumerId, Waker>,
     /// Tasks that wait for another state of the connection.
     watchers: Vec<Waker>,
     driver: Option<Asleep>,
     /// To be woken when the lock is released.
-    woken: Vec<Waker>,
+    pub(super) woken: Vec<Waker>,
 }
 
 /// What a sleeping driver waits for, beside the transport.
@@ -43,24 +42,12 @@ pub(crate) struct Asleep {
     pub(crate) writes: bool,
 }
 
-#[derive(Debug)]
-enum Request {
-    Waiting(Option<Waker>),
-    Done(Outcome),
-}
-
-/// How a request ended.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    Reply(Result<Reply, CallError>),
-    MayPublish(Result<(), PublishError>),
-}
-
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
         let inner = Inner {
             core: Connection::new(config, Instant::now()),
-            requests: HashMap::new(),
+            replies: Waiting::default(),
+            turns: Waiting::default(),
             consumers: HashMap::new(),
             watchers: Vec::new(),
             driver: None,
@@ -73,7 +60,7 @@ impl Shared {
 
     /// Runs `f` under the lock, hands out the events that it caused, and wakes whom they concern.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> R {
-        // Every change of the state is finished before anything could panic.
+        // Nothing under the lock panics; a poisoned lock could only come from an allocation that failed.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let result = f(&mut inner);
         inner.hand_out_events();
@@ -89,8 +76,12 @@ impl Inner {
     fn hand_out_events(&mut self) {
         while let Some(event) = self.core.poll_event() {
             match event {
-                Event::Resolved { request, outcome } => self.finish(request, Outcome::Reply(outcome)),
-                Event::MayPublish { request, outcome } => self.finish(request, Outcome::MayPublish(outcome)),
+                Event::Resolved { request, outcome } => {
+                    self.woken.extend(self.replies.finish(request, outcome));
+                }
+                Event::MayPublish { request, outcome } => {
+                    self.woken.extend(self.turns.finish(request, outcome));
+                }
                 Event::Readable(consumer) => self.woken.extend(self.consumers.remove(&consumer)),
                 Event::State(_) => self.woken.append(&mut self.watchers),
                 // Their state is asked for where it matters.
@@ -104,46 +95,6 @@ impl Inner {
         }
     }
 
-    fn finish(&mut self, request: RequestId, outcome: Outcome) {
-        if let Some(entry) = self.requests.get_mut(&request)
-            && let Request::Waiting(waker) = std::mem::replace(entry, Request::Done(outcome))
-        {
-            self.woken.extend(waker);
-        }
-    }
-
-    /// Registers a request just made, so that its outcome is kept.
-    pub(super) fn register(&mut self, request: RequestId) {
-        self.requests.insert(request, Request::Waiting(None));
-    }
-
-    /// The outcome of a registered request, once.
-    pub(super) fn poll_request(&mut self, cx: &Context<'_>, request: RequestId) -> Poll<Option<Outcome>> {
-        if let Some(Request::Waiting(waker)) = self.requests.get_mut(&request) {
-            let old = set_waker(waker, cx);
-            self.woken.extend(old);
-            return Poll::Pending;
-        }
-        Poll::Ready(match self.requests.remove(&request) {
-            Some(Request::Done(outcome)) => Some(outcome),
-            Some(Request::Waiting(_)) | None => None,
-        })
-    }
-
-    /// Forgets a request that nobody waits for. A message fetched for it goes back to its queue.
-    pub(super) fn abandon(&mut self, channel: ChannelKey, request: RequestId) {
-        self.core.abandon_request(request);
-        match self.requests.remove(&request) {
-            Some(Request::Done(Outcome::Reply(Ok(mut reply)))) => {
-                if let Some(message) = reply.take_content() {
-                    self.core.requeue(channel, &message);
-                }
-            }
-            Some(Request::Waiting(waker)) => self.woken.extend(waker),
-            Some(Request::Done(_)) | None => {}
-        }
-    }
-
     /// The next delivery of a consumer, or why it ended.
     pub(super) fn poll_consumer(
         &mut self,
@@ -154,8 +105,7 @@ impl Inner {
             return Poll::Ready(next);
         }
         let mut waker = self.consumers.remove(&consumer);
-        let old = set_waker(&mut waker, cx);
-        self.woken.extend(old);
+        self.woken.extend(set_waker(&mut waker, cx));
         self.consumers.extend(waker.map(|waker| (consumer, waker)));
         Poll::Pending
     }
@@ -172,11 +122,10 @@ impl Inner {
         }
     }
 
-    /// Puts the driver to sleep, unless there is something that it should do first.
+    /// Puts the driver to sleep; false when there is something that it should do first.
     pub(crate) fn sleep(&mut self, asleep: Asleep) -> bool {
         self.driver = Some(asleep);
-        let due = self.take_driver();
-        due.is_none()
+        self.take_driver().is_none()
     }
 
     /// The driver's waker, if it sleeps and has something to do.
@@ -196,13 +145,5 @@ impl Inner {
         } else {
             None
         }
-    }
-}
-
-/// Keeps the task's waker, and gives back the one it replaces, which must not be dropped under the lock.
-fn set_waker(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
-    match slot {
-        Some(waker) if waker.will_wake(cx.waker()) => None,
-        slot => slot.replace(cx.waker().clone()),
     }
 }

@@ -76,6 +76,7 @@ pub(super) enum Purpose {
     OpenChannel,
     CloseChannel,
     Consume(Subscriber),
+    Get { no_ack: bool },
 }
 
 impl Expectation {

@@ -6,10 +6,11 @@ use std::time::Instant;
 use amqp_protocol::method::{Arguments, Request};
 use amqp_protocol::v0_9_1::{basic, channel, confirm, connection, constants};
 use amqp_protocol::{ChannelId, ReplyCode, ShortStr};
+use bytes::Bytes;
 
 use super::channel::{Channel, Expectation, Phase, Purpose, TIMED_OUT_LIMIT, Waiter};
 use super::connection::Connection;
-use super::event::{ChannelKey, Event, RequestId, State};
+use super::event::{ChannelKey, Event, Reply, RequestId, State};
 use crate::error::{CallError, ChannelError};
 
 impl Connection {
@@ -55,7 +56,7 @@ impl Connection {
     /// # Errors
     ///
     /// When the channel is over, the method does not fit into a frame, or it is not the caller's to send: methods of
-    /// connection, channel.open and close, and basic.consume have commands of their own. Nothing is sent then.
+    /// connection, channel.open and close, basic.consume and basic.get have commands of their own. Nothing is sent then.
     pub fn call<M: Request>(
         &mut self,
         now: Instant,
@@ -140,7 +141,7 @@ impl Connection {
         let managed = match M::ID.class {
             connection::CLASS_ID => true,
             channel::CLASS_ID => M::ID != channel::Flow::ID,
-            _ => M::ID == basic::Consume::ID || M::CONTENT,
+            _ => M::ID == basic::Consume::ID || M::ID == basic::Get::ID || M::CONTENT,
         };
         if managed || !M::SENDERS.client {
             return Err(CallError::NotSendable { method: M::NAME });
@@ -204,11 +205,45 @@ impl Connection {
         }
     }
 
-    /// channel.close-ok came: the number is free.
-    pub(super) fn channel_close_ok(&mut self, key: ChannelKey) {
-        let slot = self.channels.get_mut(usize::from(key.id.0) - 1);
-        if let Some(channel) = slot.and_then(Option::take) {
-            self.resolve_channel(*channel, &ChannelError::Closed);
+    /// channel.close-ok came: the channel is over and its number free, whatever replies were still owed. False when it
+    /// was not closing.
+    pub(super) fn channel_close_ok(&mut self, key: ChannelKey, octets: &Bytes) -> bool {
+        let Some(slot) = self.channels.get_mut(usize::from(key.id.0) - 1) else {
+            return false;
+        };
+        let closing = |channel: &mut Box<Channel>| matches!(channel.phase, Phase::Closing(_));
+        let Some(mut channel) = slot.take_if(closing) else {
+            return false;
+        };
+        // Nothing is expected behind a close.
+        if let Some(Expectation { waiter, .. }) = channel.expectations.pop_back() {
+            self.owed -= 1;
+            if let Waiter::Waiting(request) = waiter {
+                self.call_deadlines.remove(&request);
+                let reply = Reply {
+                    octets: octets.clone(),
+                    content: None,
+                    unsettled: false,
+                };
+                self.events.push_back(Event::Resolved {
+                    request,
+                    outcome: Ok(reply),
+                });
+            }
+        }
+        self.resolve_channel(*channel, &ChannelError::Closed);
+        true
+    }
+
+    /// The server closed a channel, and has been answered. When its close crosses ours, it answers nothing more but that,
+    /// and the number stays in use until it has.
+    pub(super) fn channel_closed_by_server(&mut self, key: ChannelKey, reason: &ChannelError) {
+        let Some(slot) = self.channels.get_mut(usize::from(key.id.0) - 1) else {
+            return;
+        };
+        let open = |channel: &mut Box<Channel>| !matches!(channel.phase, Phase::Closing(_));
+        if let Some(channel) = slot.take_if(open) {
+            self.resolve_channel(*channel, reason);
         }
     }
 

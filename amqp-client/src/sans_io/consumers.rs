@@ -11,7 +11,7 @@ use amqp_protocol::{Reader, ShortStr, TooLong};
 use super::channel::{Phase, Purpose, Subscriber, Waiter};
 use super::connection::Connection;
 use super::content::Message;
-use super::event::{ChannelKey, ConsumerEnd, ConsumerId, Event, RequestId};
+use super::event::{ChannelKey, ConsumerEnd, ConsumerId, Event, Reply, RequestId};
 use super::incoming::NotExpected;
 use crate::error::{CallError, ChannelError, Violation};
 
@@ -20,6 +20,8 @@ use crate::error::{CallError, ChannelError, Violation};
 pub(super) struct Consumer {
     channel: ChannelKey,
     no_ack: bool,
+    /// As asked for; empty when the server is to choose.
+    wanted_tag: ShortStr<'static>,
     /// Known once the server has answered.
     tag: Option<ShortStr<'static>>,
     queue: VecDeque<Message>,
@@ -34,7 +36,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call).
+    /// As [`call`](Self::call), and when a consumer of the channel has this tag, for which RabbitMQ would close the whole
+    /// connection.
     pub fn consume(
         &mut self,
         now: Instant,
@@ -45,6 +48,12 @@ impl Connection {
         method.set_no_wait(false);
         let channel = self.channel(key)?;
         let qos_sent = channel.qos_sent;
+        let tag = &method.consumer_tag;
+        let same = |other: &Consumer| other.channel == key && other.wanted_tag == *tag;
+        let taken = channel.consumers.contains_key(tag.as_bytes()) || self.consumers.values().any(same);
+        if !tag.is_empty() && taken {
+            return Err(CallError::DuplicateConsumerTag);
+        }
         let too_large = |error| CallError::FrameTooLarge {
             method: "basic.consume",
             error,
@@ -71,17 +80,53 @@ impl Connection {
         let no_ack = method.no_ack;
         let request =
             self.expect::<basic::Consume<'_>>(now, key, Purpose::Consume(Subscriber { consumer, no_ack }));
+        let wanted_tag = method.consumer_tag.into_owned();
+        let (tag, queue, end) = (None, VecDeque::new(), None);
         self.consumers.insert(
             consumer,
             Consumer {
                 channel: key,
                 no_ack,
-                tag: None,
-                queue: VecDeque::new(),
-                end: None,
+                wanted_tag,
+                tag,
+                queue,
+                end,
             },
         );
         Ok((consumer, request))
+    }
+
+    /// Fetches one message. The reply is basic.get-ok with the message as its content, or basic.get-empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub fn get(
+        &mut self,
+        now: Instant,
+        key: ChannelKey,
+        method: &basic::Get<'_>,
+    ) -> Result<RequestId, CallError> {
+        self.channel(key)?;
+        self.put_method(key.id, method)
+            .map_err(|error| CallError::FrameTooLarge {
+                method: "basic.get",
+                error,
+            })?;
+        Ok(self.expect::<basic::Get<'_>>(
+            now,
+            key,
+            Purpose::Get {
+                no_ack: method.no_ack,
+            },
+        ))
+    }
+
+    /// Gives back what a reply brought that nobody took: a fetched message is requeued.
+    pub fn discard_reply(&mut self, key: ChannelKey, reply: Reply) {
+        if let Some(message) = reply.content.filter(|_| reply.unsettled) {
+            self.requeue(key, &message);
+        }
     }
 
     /// Asks the server to stop. Deliveries that come before the request resolves still belong to the consumer.
@@ -118,6 +163,7 @@ impl Connection {
             tag,
             queue,
             end,
+            ..
         }) = self.consumers.remove(&consumer)
         else {
             return;

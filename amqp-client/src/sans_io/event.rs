@@ -133,6 +133,8 @@ pub struct Reply {
     /// The payload of the method frame.
     pub(super) octets: Bytes,
     pub(super) content: Option<Message>,
+    /// Whether the content must be settled.
+    pub(super) unsettled: bool,
 }
 
 impl Reply {

@@ -10,7 +10,7 @@ use amqp_protocol::v0_9_1::{Method, basic, channel, connection};
 use amqp_protocol::{ChannelId, MethodId, Reader};
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::channel::{Expectation, Phase, Purpose, Waiter};
+use super::channel::{Expectation, Purpose, Waiter};
 use super::connection::Connection;
 use super::content::{Assembly, Envelope, Lookahead, Message, Misfit, take_whole};
 use super::event::{ChannelKey, Event, Reply, State};
@@ -199,6 +199,11 @@ impl Connection {
                 });
                 self.open_gate();
             }
+            Method::Channel(channel::Method::CloseOk(_)) => {
+                if !self.channel_close_ok(key, &payload) {
+                    return Err(unexpected);
+                }
+            }
             Method::Channel(channel::Method::Close(close)) => {
                 let reason = ChannelError::ClosedByServer(Close {
                     reply_code: close.reply_code,
@@ -214,22 +219,6 @@ impl Connection {
                 .map_err(|NotExpected| unexpected)?,
         }
         Ok(())
-    }
-
-    /// The server's close crosses ours: it still owes close-ok, and the number stays in use until then.
-    fn channel_closed_by_server(&mut self, key: ChannelKey, reason: &ChannelError) {
-        let Some(slot) = self.channels.get_mut(usize::from(key.id.0) - 1) else {
-            return;
-        };
-        let closing = slot
-            .as_ref()
-            .is_some_and(|channel| matches!(channel.phase, Phase::Closing(_)));
-        if closing {
-            return;
-        }
-        if let Some(channel) = slot.take() {
-            self.resolve_channel(*channel, reason);
-        }
     }
 
     /// Hands a reply to the request at the front of the channel's queue; an error when it is not what that one awaits.
@@ -252,26 +241,30 @@ impl Connection {
         }
         self.owed -= 1;
         let buried = !matches!(waiter, Waiter::Waiting(_));
+        let mut unsettled = false;
         match purpose {
             Purpose::OpenChannel => self.channel_opened(key, buried),
-            Purpose::CloseChannel => self.channel_close_ok(key),
+            // Close-ok has been taken care of, and nothing else answers a close.
+            Purpose::CloseChannel => return Err(NotExpected),
             Purpose::Consume(subscriber) => self.consume_ok(key, subscriber, &octets, buried)?,
-            Purpose::Call => {
-                // A message fetched for nobody goes back to its queue.
-                if let Some(message) = content.as_ref().filter(|_| buried) {
-                    self.requeue(key, message);
-                }
-                if id == basic::CancelOk::ID {
-                    self.cancel_ok(key, &octets);
-                }
-            }
+            Purpose::Get { no_ack } => unsettled = !no_ack,
+            Purpose::Call if id == basic::CancelOk::ID => self.cancel_ok(key, &octets),
+            Purpose::Call => {}
         }
-        if let Waiter::Waiting(request) = waiter {
-            self.call_deadlines.remove(&request);
-            self.events.push_back(Event::Resolved {
-                request,
-                outcome: Ok(Reply { octets, content }),
-            });
+        let reply = Reply {
+            octets,
+            content,
+            unsettled,
+        };
+        match waiter {
+            Waiter::Waiting(request) => {
+                self.call_deadlines.remove(&request);
+                self.events.push_back(Event::Resolved {
+                    request,
+                    outcome: Ok(reply),
+                });
+            }
+            Waiter::Nobody | Waiter::TimedOut => self.discard_reply(key, reply),
         }
         Ok(())
     }

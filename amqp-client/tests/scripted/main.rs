@@ -1,7 +1,11 @@
 //! The client against a scripted peer in memory: no socket, no broker, no clock but the test's.
 
+mod dropping;
+mod ending;
 mod handles;
 mod handshake;
-mod invariants;
 mod peer;
+mod publishing;
+mod receiving;
+mod requests;
 mod wire;

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use amqp_client::protocol::frame::{self, FrameType, Parsed, RawFrame};
 use amqp_client::protocol::method::{Arguments, Decode, Encode, IntoOwned};
-use amqp_client::protocol::v0_9_1::{Method, basic, channel, connection};
-use amqp_client::protocol::{ChannelId, FieldTable, LongStr, Reader, ShortStr};
+use amqp_client::protocol::v0_9_1::{Method, basic, channel, connection, queue};
+use amqp_client::protocol::{ChannelId, FieldTable, LongStr, Reader, ReplyCode, ShortStr};
 use amqp_client::sans_io::{ChannelKey, Connection, ConsumerId, Event, Outgoing, Reply, RequestId};
-use amqp_client::{CallError, Config};
+use amqp_client::{Body, CallError, Config, PublishError};
 use bytes::{Buf, BytesMut};
 
 /// A frame that the client sent.
@@ -260,4 +260,52 @@ pub(crate) fn read_frames(octets: &mut &[u8]) -> Vec<Sent> {
 /// How long a method's frame is.
 pub(crate) fn frame_len<M: Encode>(method: &M) -> usize {
     frame::OVERHEAD + 4 + method.encoded_len()
+}
+
+pub(crate) fn declare(queue: &'static str) -> queue::Declare<'static> {
+    queue::Declare {
+        queue: ShortStr::from_static(queue),
+        ..Default::default()
+    }
+}
+
+pub(crate) fn declare_ok(queue: &'static str) -> queue::DeclareOk<'static> {
+    queue::DeclareOk {
+        queue: ShortStr::from_static(queue),
+        message_count: 1,
+        consumer_count: 2,
+    }
+}
+
+pub(crate) fn channel_close(code: ReplyCode, text: &'static str) -> channel::Close<'static> {
+    channel::Close {
+        reply_code: code,
+        reply_text: ShortStr::from_static(text),
+        class_id: 50,
+        method_id: 20,
+    }
+}
+
+pub(crate) fn publish(
+    peer: &mut Peer,
+    key: ChannelKey,
+    body: impl Into<Body<'static>>,
+) -> Result<Option<u64>, PublishError> {
+    let method = basic::Publish {
+        routing_key: ShortStr::from_static("key"),
+        ..Default::default()
+    };
+    let published = peer
+        .core
+        .publish(key, &method, &basic::Properties::default(), body.into())?;
+    Ok(published.delivery_tag.map(|tag| tag.0))
+}
+
+pub(crate) fn queue_of(peer: &mut Peer, request: RequestId) -> String {
+    let reply = peer.outcome(request).unwrap();
+    reply
+        .decode::<queue::DeclareOk<'static>>()
+        .unwrap()
+        .queue
+        .to_string()
 }

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use amqp_client::driver::{Driver, Transport, connect_with};
 use amqp_client::protocol::method::Arguments;
 use amqp_client::protocol::v0_9_1::{basic, channel, connection};
-use amqp_client::protocol::{ChannelId, ShortStr};
+use amqp_client::protocol::{ChannelId, DeliveryTag, ShortStr};
 use amqp_client::sans_io::Outgoing;
-use amqp_client::{Channel, Config, Connection, Consumer};
+use amqp_client::{Channel, Config, Connection, Consumer, ConsumerError, Delivery};
 use bytes::{Buf, BytesMut};
 
 use crate::peer::{Sent, method_frame, read_frames, start};
@@ -249,4 +249,49 @@ impl Session {
         };
         consumer
     }
+}
+
+pub(crate) fn reject(delivery_tag: u64) -> Sent {
+    Sent::Method(
+        1,
+        basic::Reject {
+            delivery_tag: DeliveryTag(delivery_tag),
+            requeue: true,
+        }
+        .into(),
+    )
+}
+
+pub(crate) fn ack(delivery_tag: u64) -> Sent {
+    Sent::Method(
+        1,
+        basic::Ack {
+            delivery_tag: DeliveryTag(delivery_tag),
+            multiple: false,
+        }
+        .into(),
+    )
+}
+
+pub(crate) fn cancel(tag: &'static str) -> Sent {
+    Sent::Method(
+        1,
+        basic::Cancel {
+            consumer_tag: ShortStr::from_static(tag),
+            no_wait: false,
+        }
+        .into(),
+    )
+}
+
+/// Polls once and expects that it is done.
+pub(crate) fn ready<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("pending"),
+    }
+}
+
+pub(crate) fn next(consumer: &mut Consumer) -> Result<Delivery, ConsumerError> {
+    ready(consumer.next()).expect("it has ended")
 }

@@ -1,0 +1,137 @@
+//! The async end of a request: sent at the first poll, ready with its reply.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use amqp_protocol::method;
+
+use super::channel::Channel;
+use super::request::Request;
+use super::waiting::{Replied, Wait};
+use crate::error::{CallError, ConnectionError, PeerViolation, Violation};
+use crate::sans_io::{Reply, State};
+
+/// A request that the server does not answer. Made by [`Request::no_wait`].
+#[derive(Debug, Clone)]
+#[must_use = "a request is only sent when it is awaited"]
+pub struct NoWait<'a, C, M> {
+    request: Request<'a, C, M>,
+}
+
+impl<'a, C, M> NoWait<'a, C, M> {
+    pub(super) fn new(request: Request<'a, C, M>) -> Self {
+        Self { request }
+    }
+}
+
+impl<'a, M: method::Request> IntoFuture for Request<'a, Channel, M> {
+    type Output = Result<M::Reply, CallError>;
+    type IntoFuture = Call<'a, M>;
+
+    fn into_future(self) -> Call<'a, M> {
+        let (channel, method) = self.finish();
+        Call::new(channel, method)
+    }
+}
+
+impl<'a, M: method::Request> IntoFuture for NoWait<'a, Channel, M> {
+    type Output = Result<(), CallError>;
+    type IntoFuture = SendNoWait<'a, M>;
+
+    fn into_future(self) -> SendNoWait<'a, M> {
+        let (channel, method) = self.request.finish();
+        SendNoWait {
+            channel,
+            method: Some(method),
+        }
+    }
+}
+
+/// A call: sent at the first poll, ready with its reply.
+///
+/// Dropping it before the first poll sends nothing. Dropping it later does not undo the call: the server carries it out,
+/// and the reply is swallowed when it comes.
+#[derive(Debug)]
+#[must_use = "a call is only made when it is awaited"]
+pub struct Call<'a, M> {
+    channel: &'a Channel,
+    /// Until it is sent.
+    method: Option<Result<M, CallError>>,
+    /// Once it is.
+    wait: Option<Wait<'a, Replied>>,
+}
+
+impl<'a, M: method::Request> Call<'a, M> {
+    pub(super) fn new(channel: &'a Channel, method: Result<M, CallError>) -> Self {
+        Self {
+            channel,
+            method: Some(method),
+            wait: None,
+        }
+    }
+}
+
+// Nothing in it is pinned.
+impl<M> Unpin for Call<'_, M> {}
+
+impl<M: method::Request> Future for Call<'_, M> {
+    type Output = Result<M::Reply, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(method) = self.method.take() {
+            let method = method?;
+            let request = self.channel.with(|inner, key| {
+                let request = inner.core.call(Instant::now(), key, method)?;
+                inner.register::<Replied>(request);
+                Ok::<_, CallError>(request)
+            })?;
+            self.wait = Some(self.channel.wait(request));
+        }
+        let Some(wait) = &mut self.wait else {
+            return Poll::Pending;
+        };
+        let reply = ready!(Pin::new(wait).poll(cx));
+        Poll::Ready(reply.and_then(|reply| decode(&reply)))
+    }
+}
+
+/// Decodes a reply that the core has decoded before.
+pub(super) fn decode<R: method::Reply>(reply: &Reply) -> Result<R, CallError> {
+    reply.decode().map_err(|error| {
+        let violation = PeerViolation {
+            state: State::Open,
+            kind: Violation::Malformed(error),
+        };
+        ConnectionError::PeerViolation(violation).into()
+    })
+}
+
+/// Sends a request without waiting for anything: done at the first poll.
+///
+/// Dropping it before the first poll sends nothing.
+#[derive(Debug)]
+#[must_use = "a request is only sent when it is awaited"]
+pub struct SendNoWait<'a, M> {
+    channel: &'a Channel,
+    method: Option<Result<M, CallError>>,
+}
+
+// Nothing in it is pinned.
+impl<M> Unpin for SendNoWait<'_, M> {}
+
+impl<M: method::Request> Future for SendNoWait<'_, M> {
+    type Output = Result<(), CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(method) = self.method.take() else {
+            return Poll::Pending;
+        };
+        let send = |method| {
+            self.channel
+                .with(|inner, key| inner.core.send_no_wait(key, method))
+        };
+        Poll::Ready(method.and_then(send))
+    }
+}

@@ -1,0 +1,79 @@
+//! basic.get through the request builder: one message, fetched when asked for.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use amqp_protocol::v0_9_1::basic;
+
+use super::channel::Channel;
+use super::delivery::Delivery;
+use super::request::Request;
+use super::waiting::{Replied, Wait};
+use crate::error::CallError;
+
+/// A message to fetch. Made by [`Channel::basic_get`].
+#[derive(Debug, Clone, Default)]
+pub struct Get<'a>(pub(super) basic::Get<'a>);
+
+impl<'a, C> Request<'a, C, Get<'a>> {
+    /// The message counts as settled when it is sent.
+    pub fn no_ack(self) -> Self {
+        self.set(|get| get.0.no_ack = true)
+    }
+}
+
+impl<'a> IntoFuture for Request<'a, Channel, Get<'a>> {
+    type Output = Result<Option<Delivery>, CallError>;
+    type IntoFuture = GetMessage<'a>;
+
+    fn into_future(self) -> GetMessage<'a> {
+        let (channel, get) = self.finish();
+        GetMessage {
+            channel,
+            no_ack: false,
+            get: Some(get),
+            wait: None,
+        }
+    }
+}
+
+/// Fetches a message: basic.get is sent at the first poll.
+///
+/// Dropping it later requeues what it fetched, or loses it under `no_ack`.
+#[derive(Debug)]
+#[must_use = "a message is only fetched when it is awaited"]
+pub struct GetMessage<'a> {
+    channel: &'a Channel,
+    no_ack: bool,
+    /// Until it is sent.
+    get: Option<Result<Get<'a>, CallError>>,
+    /// Once it is.
+    wait: Option<Wait<'a, Replied>>,
+}
+
+impl Future for GetMessage<'_> {
+    type Output = Result<Option<Delivery>, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(get) = self.get.take() {
+            let Get(method) = get?;
+            self.no_ack = method.no_ack;
+            let request = self.channel.with(|inner, key| {
+                let request = inner.core.get(Instant::now(), key, &method)?;
+                inner.register::<Replied>(request);
+                Ok::<_, CallError>(request)
+            })?;
+            self.wait = Some(self.channel.wait(request));
+        }
+        let Some(wait) = &mut self.wait else {
+            return Poll::Pending;
+        };
+        let mut reply = ready!(Pin::new(wait).poll(cx))?;
+        let unsettled = (!self.no_ack).then(|| self.channel.clone());
+        Poll::Ready(Ok(reply
+            .take_content()
+            .map(|message| Delivery::new(message, unsettled))))
+    }
+}

@@ -1,0 +1,151 @@
+//! Requests under way: who waits for which, and outcomes that were not taken yet.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use super::channel::Channel;
+use super::shared::Inner;
+use crate::error::{CallError, PublishError};
+use crate::sans_io::{ChannelKey, Reply, RequestId};
+
+/// How a call ends.
+pub(super) type Replied = Result<Reply, CallError>;
+
+/// How waiting for a turn to publish ends.
+pub(super) type Turn = Result<(), PublishError>;
+
+/// Requests that end in a `T`.
+#[derive(Debug)]
+pub(super) struct Waiting<T>(HashMap<RequestId, Entry<T>>);
+
+#[derive(Debug)]
+enum Entry<T> {
+    Waiting(Option<Waker>),
+    Done(T),
+}
+
+impl<T> Default for Waiting<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T> Waiting<T> {
+    /// Keeps the outcome of a request that somebody waits for, whose waker this gives back.
+    pub(super) fn finish(&mut self, request: RequestId, outcome: T) -> Option<Waker> {
+        let entry = self.0.get_mut(&request)?;
+        match std::mem::replace(entry, Entry::Done(outcome)) {
+            Entry::Waiting(waker) => waker,
+            Entry::Done(_) => None,
+        }
+    }
+}
+
+/// A kind of outcome.
+pub(super) trait Outcome: Sized {
+    fn waiting(inner: &mut Inner) -> &mut Waiting<Self>;
+
+    /// Gives back what an outcome brought that nobody took.
+    fn undo(self, inner: &mut Inner, channel: ChannelKey);
+}
+
+impl Outcome for Replied {
+    fn waiting(inner: &mut Inner) -> &mut Waiting<Self> {
+        &mut inner.replies
+    }
+
+    fn undo(self, inner: &mut Inner, channel: ChannelKey) {
+        if let Ok(reply) = self {
+            inner.core.discard_reply(channel, reply);
+        }
+    }
+}
+
+impl Outcome for Turn {
+    fn waiting(inner: &mut Inner) -> &mut Waiting<Self> {
+        &mut inner.turns
+    }
+
+    fn undo(self, _: &mut Inner, _: ChannelKey) {}
+}
+
+/// Waits for a request to end in a `T`. Dropped before, it leaves a tombstone.
+#[derive(Debug)]
+pub(super) struct Wait<'a, T: Outcome> {
+    channel: &'a Channel,
+    request: RequestId,
+    done: bool,
+    outcome: PhantomData<fn() -> T>,
+}
+
+impl<'a, T: Outcome> Wait<'a, T> {
+    /// Waits for a request that was [registered](Inner::register) when it was made.
+    pub(super) fn new(channel: &'a Channel, request: RequestId) -> Self {
+        Self {
+            channel,
+            request,
+            done: false,
+            outcome: PhantomData,
+        }
+    }
+}
+
+impl<T: Outcome> Future for Wait<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let outcome = self.channel.with(|inner, _| inner.poll_request(cx, self.request));
+        self.done = outcome.is_ready();
+        outcome
+    }
+}
+
+impl<T: Outcome> Drop for Wait<'_, T> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.channel
+                .with(|inner, key| inner.abandon::<T>(key, self.request));
+        }
+    }
+}
+
+impl Inner {
+    /// Keeps the outcome of a request from here on. To be called under the same lock as the request is made.
+    pub(super) fn register<T: Outcome>(&mut self, request: RequestId) {
+        T::waiting(self).0.insert(request, Entry::Waiting(None));
+    }
+
+    fn poll_request<T: Outcome>(&mut self, cx: &Context<'_>, request: RequestId) -> Poll<T> {
+        let entries = &mut T::waiting(self).0;
+        match entries.remove(&request) {
+            Some(Entry::Done(outcome)) => Poll::Ready(outcome),
+            Some(Entry::Waiting(mut waker)) => {
+                let old = set_waker(&mut waker, cx);
+                entries.insert(request, Entry::Waiting(waker));
+                self.woken.extend(old);
+                Poll::Pending
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    fn abandon<T: Outcome>(&mut self, channel: ChannelKey, request: RequestId) {
+        self.core.abandon_request(request);
+        match T::waiting(self).0.remove(&request) {
+            Some(Entry::Done(outcome)) => outcome.undo(self, channel),
+            Some(Entry::Waiting(waker)) => self.woken.extend(waker),
+            None => {}
+        }
+    }
+}
+
+/// Keeps the task's waker, and gives back the one it replaces, which must not be dropped under the lock.
+pub(super) fn set_waker(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
+    match slot {
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        slot => slot.replace(cx.waker().clone()),
+    }
+}

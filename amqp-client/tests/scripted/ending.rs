@@ -1,0 +1,220 @@
+//! How a connection or a channel ends: invariant 9, closes from either side, silence.
+
+use std::time::Duration;
+
+use amqp_client::protocol::ShortStr;
+use amqp_client::protocol::frame;
+use amqp_client::protocol::v0_9_1::{Method, basic, channel, connection, constants};
+use amqp_client::{CallError, ChannelError, Config, ConnectionError, State, Violation};
+use bytes::Bytes;
+
+use crate::peer::{Peer, Sent, channel_close, declare, declare_ok, delivery, publish, queue_of, resolved};
+
+#[test]
+fn invariant_9_a_failure_is_sticky_and_the_server_is_told() {
+    let mut peer = Peer::open();
+    let key = peer.open_channel();
+    peer.sent();
+    // A method for a channel that is not open, then more that must change nothing.
+    peer.send(7, &declare_ok("q"));
+    peer.send(1, &declare_ok("q"));
+    let Some(ConnectionError::PeerViolation(violation)) = peer.core.error() else {
+        panic!("no")
+    };
+    assert_eq!(violation.state, State::Open);
+    assert!(matches!(violation.kind, Violation::ChannelNotOpen { .. }));
+    let sent = peer.sent();
+    let [Sent::Method(0, Method::Connection(connection::Method::Close(close)))] = sent.as_slice() else {
+        panic!("{sent:?}");
+    };
+    assert_eq!(close.reply_code, constants::CHANNEL_ERROR);
+    let refused = peer.core.call(peer.now, key, declare("q")).unwrap_err();
+    assert!(matches!(
+        refused,
+        CallError::Channel(ChannelError::Connection(ConnectionError::PeerViolation(_)))
+    ));
+    assert!(peer.core.open_channel(peer.now).is_err());
+    assert_eq!(peer.core.state(), State::Closing);
+    peer.send(0, &connection::CloseOk {});
+    assert_eq!(peer.core.state(), State::Closed);
+    peer.core.receive_eof(peer.now);
+    assert!(matches!(
+        peer.core.error(),
+        Some(ConnectionError::PeerViolation(_))
+    ));
+}
+
+#[test]
+fn a_close_from_the_server_is_answered_and_printed_with_its_cause() {
+    let mut config = Config::default();
+    config.connection_name = Some("orders".to_owned());
+    let mut peer = Peer::tuned(config, 10, 4096);
+    let key = peer.open_channel();
+    let call = peer.core.call(peer.now, key, declare("q")).unwrap();
+    peer.sent();
+    peer.send(
+        1,
+        &channel_close(constants::NOT_FOUND, "NOT_FOUND - no queue 'x' in vhost '/'"),
+    );
+    assert_eq!(peer.sent(), [Sent::Method(1, channel::CloseOk {}.into())]);
+    let error = peer.outcome(call).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the server closed the channel: 404 NOT_FOUND: no queue 'x' in vhost '/' (queue.bind) on connection \"orders\""
+    );
+    // The reason stays until the channel is let go; its number is free at once.
+    assert_eq!(
+        peer.core
+            .call(peer.now, key, declare("q"))
+            .unwrap_err()
+            .to_string(),
+        error.to_string()
+    );
+    assert_eq!(peer.open_channel().id(), key.id());
+    peer.core.drop_channel(key);
+    let forgotten = peer.core.call(peer.now, key, declare("q")).unwrap_err();
+    assert!(matches!(forgotten, CallError::Channel(ChannelError::Closed)));
+
+    let close = connection::Close {
+        reply_code: constants::CONNECTION_FORCED,
+        reply_text: ShortStr::from_static("CONNECTION_FORCED - broker forced connection closure"),
+        ..Default::default()
+    };
+    peer.send(0, &close);
+    assert_eq!(peer.sent(), [Sent::Method(0, connection::CloseOk {}.into())]);
+    assert_eq!(peer.core.state(), State::Closed);
+    let text = peer.core.error().unwrap().to_string();
+    assert!(
+        text.contains("320 CONNECTION_FORCED: broker forced connection closure on connection"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_orderly_close_lets_out_what_was_queued_and_has_a_deadline() {
+    let mut peer = Peer::open();
+    let key = peer.open_channel();
+    publish(&mut peer, key, Bytes::from(vec![3; 100_000])).unwrap();
+    peer.core.close(
+        peer.now,
+        constants::REPLY_SUCCESS,
+        ShortStr::from_static("goodbye"),
+    );
+    let sent = peer.sent();
+    assert!(sent[0].is::<basic::Publish<'_>>() && sent.last().unwrap().is::<connection::Close<'_>>());
+    assert_eq!(peer.core.state(), State::Closing);
+    peer.core
+        .close(peer.now, constants::REPLY_SUCCESS, ShortStr::default());
+    assert_eq!(peer.sent(), []);
+    // A close from the server crosses ours.
+    peer.send(0, &connection::Close::default());
+    assert_eq!(peer.sent(), [Sent::Method(0, connection::CloseOk {}.into())]);
+    peer.send(0, &connection::CloseOk {});
+    assert_eq!(peer.core.state(), State::Closed);
+    assert!(matches!(peer.core.error(), Some(ConnectionError::Closed)));
+
+    let mut peer = Peer::open();
+    peer.core
+        .close(peer.now, constants::REPLY_SUCCESS, ShortStr::default());
+    peer.advance(Duration::from_secs(10));
+    assert_eq!(peer.core.state(), State::Closed);
+    assert!(matches!(peer.core.error(), Some(ConnectionError::CloseTimedOut)));
+}
+
+#[test]
+fn heartbeats_leave_at_half_the_interval_and_silence_ends_it_after_two() {
+    let mut peer = Peer::new(Config::default());
+    peer.shake_hands(connection::Tune {
+        channel_max: 0,
+        frame_max: 0,
+        heartbeat: 60,
+    });
+    let second = Duration::from_secs(1);
+    assert_eq!(peer.core.poll_timeout(), Some(peer.now + 30 * second));
+    peer.advance(29 * second);
+    assert_eq!(peer.sent(), []);
+    peer.advance(second);
+    assert_eq!(peer.sent(), [Sent::Heartbeat]);
+    // Octets that leave count as a heartbeat.
+    peer.advance(29 * second);
+    peer.core.open_channel(peer.now).unwrap();
+    peer.sent();
+    peer.advance(29 * second);
+    assert_eq!(peer.sent(), []);
+    peer.feed(&frame::HEARTBEAT);
+    for _ in 0..119 {
+        peer.advance(second);
+        peer.sent();
+    }
+    assert_eq!(peer.core.state(), State::Open);
+    peer.advance(second);
+    assert_eq!(peer.core.state(), State::Closed);
+    assert!(matches!(
+        peer.core.error(),
+        Some(ConnectionError::HeartbeatTimedOut)
+    ));
+}
+
+#[test]
+fn reading_pauses_while_consumers_are_behind_and_silence_is_not_held_against_the_server() {
+    let mut config = Config::default();
+    config.receive_buffer = 10_000;
+    let mut peer = Peer::new(config);
+    peer.shake_hands(connection::Tune {
+        channel_max: 0,
+        frame_max: 0,
+        heartbeat: 10,
+    });
+    peer.events();
+    let key = peer.open_channel();
+    let consumer = peer.consume(key, "c");
+    for tag in 1..=3 {
+        assert!(peer.core.wants_read());
+        peer.feed(&delivery(1, "c", tag, &[0; 4000], 5000));
+    }
+    assert!(!peer.core.wants_read());
+    for _ in 0..100 {
+        peer.advance(Duration::from_secs(1));
+        peer.sent();
+    }
+    assert_eq!(peer.core.state(), State::Open);
+    // While a reply is awaited, reading goes on.
+    let call = peer.core.call(peer.now, key, declare("q")).unwrap();
+    assert!(peer.core.wants_read());
+    peer.send(1, &declare_ok("q"));
+    assert_eq!(queue_of(&mut peer, call), "q");
+    assert!(!peer.core.wants_read());
+    peer.core.next_delivery(consumer).unwrap().unwrap();
+    assert!(peer.core.wants_read());
+    peer.advance(Duration::from_secs(1));
+    peer.sent();
+    assert_eq!(peer.core.poll_timeout(), Some(peer.now + Duration::from_secs(5)));
+    peer.advance(Duration::from_secs(20));
+    assert!(matches!(
+        peer.core.error(),
+        Some(ConnectionError::HeartbeatTimedOut)
+    ));
+}
+
+#[test]
+fn closes_of_a_channel_cross() {
+    let mut peer = Peer::open();
+    let key = peer.open_channel();
+    let call = peer.core.call(peer.now, key, declare("q")).unwrap();
+    let close = peer
+        .core
+        .close_channel(peer.now, key, constants::REPLY_SUCCESS, ShortStr::default())
+        .unwrap();
+    peer.sent();
+    // The server closes for the call, and answers nothing more but our close.
+    peer.send(1, &channel_close(constants::NOT_FOUND, "x"));
+    assert_eq!(peer.sent(), [Sent::Method(1, channel::CloseOk {}.into())]);
+    assert!(peer.open_channel().id().0 == 2, "its number is in use");
+    peer.send(1, &channel::CloseOk {});
+    let resolved = resolved(peer.events());
+    assert_eq!(resolved.len(), 2);
+    for (request, outcome) in resolved {
+        assert!(request == call && outcome.is_err() || request == close && outcome.is_ok());
+    }
+    assert_eq!((peer.core.state(), peer.open_channel().id().0), (State::Open, 1));
+}
