@@ -1,0 +1,207 @@
+//! What goes wrong against a real broker, and what it is called: each failure is its own error, within its own time.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use amqp_client::protocol::v0_9_1::{constants, queue};
+use amqp_client::{
+    CallError, Channel, ChannelError, Connection, ConnectionError, ConsumerEnd, ConsumerError, Credentials,
+    State, Uri,
+};
+use amqp_tests::broker::Broker;
+
+fn uri() -> Uri {
+    Broker::shared().url().parse().unwrap()
+}
+
+async fn connect(uri: Uri) -> Result<Connection, ConnectionError> {
+    amqp_client::tokio::connect(uri).await
+}
+
+/// A queue of this connection's own.
+async fn own_queue(channel: &Channel) -> Result<String, CallError> {
+    Ok(channel.queue_declare("").exclusive().await?.queue.to_string())
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused_at_once() {
+    let mut uri = uri();
+    uri.config.credentials = Credentials::plain("guest", "wrong");
+    let start = Instant::now();
+    let error = connect(uri).await.unwrap_err();
+    assert!(
+        matches!(&error, ConnectionError::AuthenticationRefused(_)),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .starts_with("authentication refused: 403 ACCESS_REFUSED: "),
+        "{error}"
+    );
+    // Without the capability `authentication_failure_close` the broker would wait for 3 seconds.
+    assert!(start.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn a_virtual_host_that_is_not_there() {
+    for name in ["no-such-host", ""] {
+        let mut uri = uri();
+        uri.config.virtual_host = name.to_owned();
+        let error = connect(uri).await.unwrap_err();
+        let ConnectionError::VirtualHostRefused(close) = &error else {
+            panic!("{error}")
+        };
+        assert_eq!(close.reply_code, constants::NOT_ALLOWED);
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_nobody_listens_on_and_a_server_that_says_nothing() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut silent: Uri = format!("amqp://127.0.0.1:{port}").parse().unwrap();
+    silent.config.handshake_timeout = Duration::from_millis(200);
+    let error = connect(silent.clone()).await.unwrap_err();
+    let timed_out = matches!(
+        error,
+        ConnectionError::HandshakeTimedOut {
+            state: State::AwaitingStart
+        }
+    );
+    assert!(timed_out, "{error}");
+    drop(listener);
+    let error = connect(silent).await.unwrap_err();
+    let ConnectionError::Transport(error) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+}
+
+#[tokio::test]
+async fn a_channel_error_ends_its_channel_alone_and_names_the_method() {
+    let mut uri = uri();
+    uri.config.connection_name = Some("errors".to_owned());
+    let connection = connect(uri).await.unwrap();
+    let (channel, other) = (
+        connection.open_channel().await.unwrap(),
+        connection.open_channel().await.unwrap(),
+    );
+    let name = own_queue(&channel).await.unwrap();
+    let mut consumer = channel.basic_consume(&name).await.unwrap();
+    let error = channel
+        .queue_bind("no-such-queue", "amq.fanout", "")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the server closed the channel: 404 NOT_FOUND: no queue 'no-such-queue' in vhost '/' (queue.bind) \
+         on connection \"errors\""
+    );
+    // Whatever is done with the channel gives the same reason.
+    let again = channel.queue_declare(&name).await.unwrap_err();
+    assert_eq!(again.to_string(), error.to_string());
+    let Some(Err(ConsumerError::Ended(end))) = consumer.next().await else {
+        panic!("it goes on")
+    };
+    assert!(
+        matches!(end, ConsumerEnd::Channel(ChannelError::ClosedByServer(_))),
+        "{end}"
+    );
+    assert!(consumer.next().await.is_none());
+    // The other channel lives, and the number is used again.
+    own_queue(&other).await.unwrap();
+    assert_eq!(connection.open_channel().await.unwrap().id(), channel.id());
+    connection.close().await.unwrap();
+    connection.close().await.unwrap();
+    let closed = other.queue_declare("").await.unwrap_err();
+    assert!(
+        matches!(
+            closed,
+            CallError::Channel(ChannelError::Connection(ConnectionError::Closed))
+        ),
+        "{closed}"
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_queue_ends_its_consumer() {
+    let connection = connect(uri()).await.unwrap();
+    let channel = connection.open_channel().await.unwrap();
+    let name = own_queue(&channel).await.unwrap();
+    let mut consumer = channel.basic_consume(&name).await.unwrap();
+    channel.queue_delete(&name).await.unwrap();
+    let Some(Err(ConsumerError::Ended(end))) = consumer.next().await else {
+        panic!("it goes on")
+    };
+    assert!(matches!(end, ConsumerEnd::CancelledByServer), "{end}");
+    own_queue(&channel).await.unwrap();
+}
+
+#[tokio::test]
+async fn calls_that_are_dropped_at_every_turn_shift_no_reply() {
+    let connection = connect(uri()).await.unwrap();
+    let channel = connection.open_channel().await.unwrap();
+    let mut names = Vec::new();
+    for number in 0..200 {
+        let name = format!("dropped-{}-{number}", std::process::id());
+        let declare = queue::Declare {
+            queue: name.as_str().try_into().unwrap(),
+            exclusive: true,
+            ..Default::default()
+        };
+        // Polled once: sent, and dropped before its reply can have come.
+        let call = channel.call(declare);
+        tokio::select! {
+            biased;
+            reply = call => panic!("{reply:?} came before it was read"),
+            () = std::future::ready(()) => {}
+        }
+        names.push(name);
+        let own = channel
+            .queue_declare(names.last().unwrap())
+            .exclusive()
+            .await
+            .unwrap();
+        assert_eq!(own.queue, names.last().unwrap().as_str());
+    }
+}
+
+#[tokio::test]
+async fn the_connections_name_and_the_brokers_properties() {
+    let mut uri = uri();
+    let name = format!("named-{}", std::process::id());
+    uri.config.connection_name = Some(name.clone());
+    let connection = connect(uri).await.unwrap();
+    let properties = connection.server_properties();
+    assert_eq!(properties.get("product").unwrap().as_str(), Some("RabbitMQ"));
+    let listed = Broker::shared()
+        .rabbitmqctl(["-q", "list_connections", "client_properties"])
+        .unwrap();
+    assert!(listed.contains(&name), "{listed}");
+}
+
+#[tokio::test]
+async fn every_negotiated_limit_works() {
+    for (frame_max, channel_max) in [(4096, 1), (0, 0), (131_072, 2047)] {
+        let mut uri = uri();
+        (uri.config.frame_max, uri.config.channel_max) = (frame_max, channel_max);
+        let connection = connect(uri).await.unwrap();
+        let channel = connection.open_channel().await.unwrap();
+        let name = own_queue(&channel).await.unwrap();
+        let body = vec![7; 300_000];
+        channel.basic_publish("", &name, &body).await.unwrap();
+        let delivery = channel.basic_get(&name).await.unwrap().unwrap();
+        assert!(delivery.body() == body);
+        delivery.ack().await.unwrap();
+        assert!(channel.basic_get(&name).await.unwrap().is_none());
+        if channel_max == 1 {
+            let error = connection.open_channel().await.unwrap_err();
+            assert!(matches!(
+                error,
+                CallError::Channel(ChannelError::NoFreeChannel { channel_max: 1 })
+            ));
+        }
+        connection.close().await.unwrap();
+    }
+}
