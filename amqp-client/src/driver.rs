@@ -43,17 +43,16 @@ pub trait Transport {
 /// can be used.
 pub fn connect_with<T: Transport>(transport: T, config: Config) -> (Connection, Driver<T>) {
     let (connection, shared) = Connection::new(config);
-    let (input, batch) = (BytesMut::new(), Outgoing::new());
-    (
-        connection,
-        Driver {
-            transport,
-            shared,
-            input,
-            batch,
-            write_error: None,
-        },
-    )
+    let driver = Driver {
+        transport,
+        shared,
+        input: BytesMut::new(),
+        batch: Outgoing::new(),
+        reads: false,
+        timeout: None,
+        write_error: None,
+    };
+    (connection, driver)
 }
 
 /// Moves the octets of one connection. It must be polled, as a task of its own, until it is ready: then the connection is
@@ -69,6 +68,10 @@ pub struct Driver<T> {
     input: BytesMut,
     /// Octets being written.
     batch: Outgoing,
+    /// Whether the transport was asked to read, and until when the timer runs, in this round. What is true when the driver
+    /// goes to sleep may have changed since, and must not be taken for what the transport will wake it for.
+    reads: bool,
+    timeout: Option<Instant>,
     /// Why nothing can be written any more. What the server said before it hung up may still be read.
     write_error: Option<io::Error>,
 }
@@ -124,7 +127,8 @@ impl<T: Transport> Driver<T> {
 
     /// Reads once; true when something came.
     fn drive_read(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.shared.with(|inner| inner.core.wants_read()) {
+        self.reads = self.shared.with(|inner| inner.core.wants_read());
+        if !self.reads {
             return false;
         }
         if self.input.capacity() - self.input.len() < READ_ROOM {
@@ -149,7 +153,8 @@ impl<T: Transport> Driver<T> {
 
     /// Does what is due; true when something was.
     fn drive_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(deadline) = self.shared.with(|inner| inner.core.poll_timeout()) else {
+        self.timeout = self.shared.with(|inner| inner.core.poll_timeout());
+        let Some(deadline) = self.timeout else {
             return false;
         };
         if self.transport.poll_timer(cx, deadline).is_pending() {
@@ -162,17 +167,13 @@ impl<T: Transport> Driver<T> {
 
     /// Waits to be woken by the transport, the timer or a handle; false when there is something to do first.
     fn sleep(&mut self, cx: &Context<'_>) -> bool {
-        let waker = cx.waker().clone();
-        let writes = !self.batch.is_empty() || self.write_error.is_some();
-        self.shared.with(|inner| {
-            let (timeout, reads) = (inner.core.poll_timeout(), inner.core.wants_read());
-            inner.sleep(Asleep {
-                waker,
-                timeout,
-                reads,
-                writes,
-            })
-        })
+        let asleep = Asleep {
+            waker: cx.waker().clone(),
+            timeout: self.timeout,
+            reads: self.reads,
+            writes: !self.batch.is_empty() || self.write_error.is_some(),
+        };
+        self.shared.with(|inner| inner.sleep(asleep))
     }
 }
 

@@ -53,8 +53,8 @@ pub enum ConnectionError {
     InvalidSetting {
         /// Which setting.
         setting: &'static str,
-        /// By how much.
-        error: TooLong,
+        /// Why it does not fit.
+        error: TableError,
     },
     /// The handshake took longer than `handshake_timeout`.
     #[error("the server was too slow while {state}")]

@@ -1,4 +1,37 @@
 //! An AMQP 0-9-1 client for RabbitMQ and other brokers.
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let connection = amqp_client::tokio::connect("amqp://localhost").await?;
+//! let channel = connection.open_channel().await?;
+//! let queue = channel.queue_declare("").exclusive().await?.queue;
+//! channel.basic_publish("", &queue, "Hello!").await?;
+//!
+//! let mut consumer = channel.basic_consume(&queue).await?;
+//! while let Some(delivery) = consumer.next().await {
+//!     let delivery = delivery?;
+//!     println!("{}", String::from_utf8_lossy(delivery.body()));
+//!     delivery.ack().await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Three layers, each of which can be used alone:
+//!
+//! - [`sans_io`]: the protocol as a state machine. Octets in, events out; commands in, octets out. It has no socket, clock,
+//!   lock, thread or runtime.
+//! - the handles [`Connection`], [`Channel`], [`Consumer`] and [`Delivery`]: async, for any runtime. They share one core
+//!   behind a short lock, and a [`driver`] moves its octets.
+//! - adapters, which give a driver its streams and timers: the module `tokio`.
+//!
+//! Requests are built on a channel: names first, options by name, sent when awaited. What does not fit is an error then,
+//! and nothing is sent. Dropping a future never disturbs another request: each says what it does.
+//!
+//! # Features
+//!
+//! - `tokio` (default): the adapter for tokio. Without it, no runtime and no socket is linked.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

@@ -269,16 +269,26 @@ impl Connection {
         self.consumer_gone(key, tag.as_bytes(), ConsumerEnd::CancelledByServer);
     }
 
-    /// Hands a delivery to its consumer; one that was dropped has it requeued.
-    pub(super) fn deliver(&mut self, key: ChannelKey, tag: &[u8], message: Message) -> Result<(), Violation> {
+    /// Who consumes under this tag; nobody on a channel that is closing.
+    pub(super) fn subscriber(
+        &mut self,
+        key: ChannelKey,
+        tag: &[u8],
+    ) -> Result<Option<Subscriber>, Violation> {
         let Some(channel) = self.channel_slot(key) else {
-            return Ok(());
+            return Ok(None);
         };
-        if matches!(channel.phase, Phase::Closing(_)) {
-            return Ok(());
+        match channel.consumers.get(tag) {
+            _ if matches!(channel.phase, Phase::Closing(_)) => Ok(None),
+            Some(subscriber) => Ok(Some(*subscriber)),
+            None => Err(Violation::UnknownConsumer { channel: key.id }),
         }
-        let Some(&Subscriber { consumer: id, no_ack }) = channel.consumers.get(tag) else {
-            return Err(Violation::UnknownConsumer { channel: key.id });
+    }
+
+    /// Hands a delivery to its consumer; one that was dropped has it requeued.
+    pub(super) fn deliver(&mut self, key: ChannelKey, subscriber: Option<Subscriber>, message: Message) {
+        let Some(Subscriber { consumer: id, no_ack }) = subscriber else {
+            return;
         };
         match self.consumers.get_mut(&id) {
             Some(consumer) => {
@@ -291,7 +301,6 @@ impl Connection {
             None if no_ack => {}
             None => self.requeue(key, &message),
         }
-        Ok(())
     }
 
     /// Ends the consumers of a channel that is over. The server requeues by itself what was not settled, so only what

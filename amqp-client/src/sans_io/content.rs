@@ -71,38 +71,38 @@ impl Message {
     /// The exchange that it was published to.
     pub fn exchange(&self) -> ShortStr<'_> {
         match self.envelope() {
-            Some(Envelope::Deliver(method)) => method.exchange,
-            Some(Envelope::GetOk(method)) => method.exchange,
-            Some(Envelope::Return(method)) => method.exchange,
-            None => ShortStr::default(),
+            Ok(Envelope::Deliver(method)) => method.exchange,
+            Ok(Envelope::GetOk(method)) => method.exchange,
+            Ok(Envelope::Return(method)) => method.exchange,
+            Err(_) => ShortStr::default(),
         }
     }
 
     /// The routing key that it was published with.
     pub fn routing_key(&self) -> ShortStr<'_> {
         match self.envelope() {
-            Some(Envelope::Deliver(method)) => method.routing_key,
-            Some(Envelope::GetOk(method)) => method.routing_key,
-            Some(Envelope::Return(method)) => method.routing_key,
-            None => ShortStr::default(),
+            Ok(Envelope::Deliver(method)) => method.routing_key,
+            Ok(Envelope::GetOk(method)) => method.routing_key,
+            Ok(Envelope::Return(method)) => method.routing_key,
+            Err(_) => ShortStr::default(),
         }
     }
 
     /// The number to settle it by; 0 for a returned message, which is not settled.
     pub fn delivery_tag(&self) -> DeliveryTag {
         match self.envelope() {
-            Some(Envelope::Deliver(method)) => method.delivery_tag,
-            Some(Envelope::GetOk(method)) => method.delivery_tag,
-            Some(Envelope::Return(_)) | None => DeliveryTag(0),
+            Ok(Envelope::Deliver(method)) => method.delivery_tag,
+            Ok(Envelope::GetOk(method)) => method.delivery_tag,
+            Ok(Envelope::Return(_)) | Err(_) => DeliveryTag(0),
         }
     }
 
     /// Whether the server may have delivered it before.
     pub fn redelivered(&self) -> bool {
         match self.envelope() {
-            Some(Envelope::Deliver(method)) => method.redelivered,
-            Some(Envelope::GetOk(method)) => method.redelivered,
-            Some(Envelope::Return(_)) | None => false,
+            Ok(Envelope::Deliver(method)) => method.redelivered,
+            Ok(Envelope::GetOk(method)) => method.redelivered,
+            Ok(Envelope::Return(_)) | Err(_) => false,
         }
     }
 
@@ -119,9 +119,8 @@ impl Message {
         self.octets.len()
     }
 
-    fn envelope(&self) -> Option<Envelope<'_>> {
-        let octets = self.octets.get(self.method.clone())?;
-        Envelope::decode(octets).ok()
+    pub(super) fn envelope(&self) -> Result<Envelope<'_>, DecodeError> {
+        Envelope::decode(self.octets.get(self.method.clone()).unwrap_or_default())
     }
 }
 

@@ -36,38 +36,22 @@ impl Connection {
     }
 
     fn put_start_ok(&mut self) -> Result<(), ConnectionError> {
-        let invalid = |setting| {
-            move |error| match error {
-                TableError::TooLong(error) => ConnectionError::InvalidSetting { setting, error },
-                // Nothing else is put together here.
-                _ => ConnectionError::InvalidSetting {
-                    setting,
-                    error: amqp_protocol::TooLong {
-                        actual: usize::MAX,
-                        limit: FRAME_MIN as usize,
-                    },
-                },
+        fn invalid<E: Into<TableError>>(setting: &'static str) -> impl FnOnce(E) -> ConnectionError {
+            move |error| ConnectionError::InvalidSetting {
+                setting,
+                error: error.into(),
             }
-        };
+        }
         let locale = ShortStr::try_from(self.config.locale.clone());
         let response = LongStr::try_from(self.config.credentials.response());
         let start_ok = connection::StartOk {
             client_properties: client_properties(&self.config).map_err(invalid("client_properties"))?,
             mechanism: ShortStr::from_static(self.config.credentials.mechanism()),
-            response: response.map_err(|error| ConnectionError::InvalidSetting {
-                setting: "credentials",
-                error,
-            })?,
-            locale: locale.map_err(|error| ConnectionError::InvalidSetting {
-                setting: "locale",
-                error,
-            })?,
+            response: response.map_err(invalid("credentials"))?,
+            locale: locale.map_err(invalid("locale"))?,
         };
         self.put_method(ChannelId(0), &start_ok)
-            .map_err(|error| ConnectionError::InvalidSetting {
-                setting: "connection.start-ok",
-                error,
-            })
+            .map_err(invalid("connection.start-ok"))
     }
 
     /// Agrees on the limits with tune-ok, and asks for the virtual host.
@@ -85,7 +69,14 @@ impl Connection {
             Ok(name) => name,
             Err(error) => {
                 let setting = "virtual_host";
-                return self.end(now, ConnectionError::InvalidSetting { setting, error }, None);
+                return self.end(
+                    now,
+                    ConnectionError::InvalidSetting {
+                        setting,
+                        error: error.into(),
+                    },
+                    None,
+                );
             }
         };
         let wanted_frame_max = match self.config.frame_max {

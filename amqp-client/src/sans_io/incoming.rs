@@ -10,7 +10,7 @@ use amqp_protocol::v0_9_1::{Method, basic, channel, connection};
 use amqp_protocol::{ChannelId, MethodId, Reader};
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::channel::{Expectation, Purpose, Waiter};
+use super::channel::{Expectation, Purpose, Subscriber, Waiter};
 use super::connection::Connection;
 use super::content::{Assembly, Envelope, Lookahead, Message, Misfit, take_whole};
 use super::event::{ChannelKey, Event, Reply, State};
@@ -271,23 +271,37 @@ impl Connection {
 
     /// Hands a complete message to whom it is for.
     fn receive_message(&mut self, key: ChannelKey, message: Message) -> Result<(), Violation> {
-        let octets = message.method_octets();
-        match Envelope::decode(&octets).map_err(Violation::Malformed)? {
-            Envelope::Deliver(deliver) => self.deliver(key, deliver.consumer_tag.as_bytes(), message),
-            Envelope::Return(_) => {
-                self.events.push_back(Event::Returned {
-                    channel: key,
-                    message,
-                });
-                Ok(())
+        let channel = key.id;
+        let target = match message.envelope().map_err(Violation::Malformed)? {
+            Envelope::Deliver(deliver) => {
+                Target::Consumer(self.subscriber(key, deliver.consumer_tag.as_bytes())?)
             }
-            Envelope::GetOk(_) => {
-                let (channel, method) = (key.id, basic::GetOk::ID);
-                self.receive_reply(key, method, octets.clone(), Some(message))
-                    .map_err(|NotExpected| Violation::UnexpectedMethod { channel, method })
-            }
+            Envelope::Return(_) => Target::Publisher,
+            Envelope::GetOk(_) => Target::Caller(message.method_octets()),
+        };
+        match target {
+            Target::Consumer(subscriber) => self.deliver(key, subscriber, message),
+            Target::Publisher => self.events.push_back(Event::Returned {
+                channel: key,
+                message,
+            }),
+            Target::Caller(octets) => self
+                .receive_reply(key, basic::GetOk::ID, octets, Some(message))
+                .map_err(|NotExpected| Violation::UnexpectedMethod {
+                    channel,
+                    method: basic::GetOk::ID,
+                })?,
         }
+        Ok(())
     }
+}
+
+/// Who gets a message.
+enum Target {
+    Consumer(Option<Subscriber>),
+    Publisher,
+    /// The caller of basic.get, with its reply.
+    Caller(Bytes),
 }
 
 /// A reply that cannot be the one that is due.

@@ -3,6 +3,7 @@
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use amqp_client::protocol::v0_9_1::{basic, channel, connection, constants, exchange, queue};
 use amqp_client::protocol::{DeliveryTag, FieldTable, ShortStr};
@@ -329,4 +330,27 @@ fn a_fetched_message_is_a_delivery_and_an_empty_queue_is_none() {
     assert!(poll(&mut get).is_pending());
     session.send(1, &basic::GetEmpty {});
     assert!(matches!(poll(&mut get), Poll::Ready(Ok(None))));
+}
+
+#[test]
+fn what_happens_while_the_driver_falls_asleep_is_not_overlooked() {
+    let mut config = Config::default();
+    config.call_timeout = Duration::from_secs(3600);
+    let mut session = Session::open_with(config);
+    let channel = session.open_channel();
+    session.send(0, &connection::Blocked::default());
+    let mut call = channel.queue_declare("q").into_future();
+    assert!(poll(&mut call).is_pending());
+    session.drive();
+    assert!(session.timer() > Some(Duration::from_secs(3000)));
+    // A publish begins to wait after the timer was set: it must be set anew.
+    let other = channel.clone();
+    session.meanwhile(move || {
+        let mut publish = other.basic_publish("", "q", "x").into_future();
+        assert!(poll(&mut publish).is_pending());
+        // Not dropped: it would take its deadline with it.
+        std::mem::forget(publish);
+    });
+    session.drive();
+    assert!(session.timer() < Some(Duration::from_secs(100)));
 }

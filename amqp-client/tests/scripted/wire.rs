@@ -27,6 +27,10 @@ struct Wire {
     eof: bool,
     broken: bool,
     now: Instant,
+    /// What the timer was set to last.
+    deadline: Option<Instant>,
+    /// To be run once, while the driver sets its timer: what another thread may do then.
+    meanwhile: Option<Box<dyn FnOnce() + Send>>,
     shut: bool,
 }
 
@@ -63,7 +67,12 @@ impl Transport for WireEnd {
     }
 
     fn poll_timer(&mut self, _: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        if self.0.lock().unwrap().now >= deadline {
+        let mut wire = self.0.lock().unwrap();
+        wire.deadline = Some(deadline);
+        if let Some(meanwhile) = wire.meanwhile.take() {
+            meanwhile();
+        }
+        if wire.now >= deadline {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -117,6 +126,8 @@ impl Session {
             eof: false,
             broken: false,
             now: Instant::now(),
+            deadline: None,
+            meanwhile: None,
             shut: false,
         };
         let wire = Arc::new(Mutex::new(wire));
@@ -204,6 +215,17 @@ impl Session {
 
     pub(crate) fn break_writes(&mut self) {
         self.wire.lock().unwrap().broken = true;
+    }
+
+    /// Runs this once, in the middle of the driver's next round.
+    pub(crate) fn meanwhile(&mut self, action: impl FnOnce() + Send + 'static) {
+        self.wire.lock().unwrap().meanwhile = Some(Box::new(action));
+    }
+
+    /// How long from now the driver's timer runs.
+    pub(crate) fn timer(&self) -> Option<Duration> {
+        let wire = self.wire.lock().unwrap();
+        wire.deadline.map(|deadline| deadline - wire.now)
     }
 
     pub(crate) fn was_shut(&self) -> bool {
