@@ -61,19 +61,23 @@ pub(super) fn module(class: &Class, root: &Lifetimes, options: Options) -> Modul
     let replies = replies.map(|method| reply_enum(class, method, options));
     let method_enum = (!class.methods.is_empty()).then(|| method_enum(class, root, options));
     // `Declare::ID` reads better than `<Declare<'_> as amqp::Arguments>::ID`.
-    let arguments = (!class.methods.is_empty()).then(|| {
-        quote!(
+    let imports = match (class.methods.is_empty(), class.has_content()) {
+        (false, _) => quote!(
+            use ::amqp_protocol as amqp;
             use amqp::Arguments as _;
-        )
-    });
+        ),
+        (true, true) => quote!(
+            use ::amqp_protocol as amqp;
+        ),
+        (true, false) => quote!(),
+    };
     let facts = vec![format!("Class {index}.")];
     let fallback = format!("The class `{}`", class.name);
     Module {
         name: names::snake(&class.name),
         docs: docs::markdown(&class.docs, &fallback, &facts),
         items: quote! {
-            use ::amqp_protocol as amqp;
-            #arguments
+            #imports
 
             /// The class id.
             pub const CLASS_ID: u16 = #index;

@@ -63,12 +63,23 @@ fn escape(text: &str) -> String {
     for character in text.chars() {
         match character {
             '`' if balanced => code = !code,
+            '\n' => {}
+            // Not allowed in a doc comment.
+            character if character.is_control() || is_bidi_control(character) => {
+                escaped.push(' ');
+                continue;
+            }
             '[' | ']' | '<' | '>' | '*' | '`' if !code => escaped.push('\\'),
             _ => {}
         }
         escaped.push(character);
     }
     link_addresses(&escaped)
+}
+
+/// Whether a character changes the direction of text, and could make code look like what it is not.
+fn is_bidi_control(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Wraps bare addresses in angle brackets, as rustdoc wants them.
@@ -93,6 +104,7 @@ mod tests {
     fn markdown_is_safe() {
         assert_eq!(escape("a [b] <c> `[d]`"), "a \\[b\\] \\<c\\> `[d]`");
         assert_eq!(escape("odd ` tick"), "odd \\` tick");
+        assert_eq!(escape("a\rb\u{202e}c\nd"), "a b c\nd");
         assert_eq!(escape("see https://x.test/y."), "see <https://x.test/y>.");
         assert_eq!(sentence("access granted"), "Access granted.");
     }

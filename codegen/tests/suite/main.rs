@@ -7,3 +7,4 @@ mod compare;
 mod mutate;
 mod robustness;
 mod support;
+mod third_party;
