@@ -51,6 +51,9 @@ macro_rules! tags {
         }
 
         impl Tag {
+            /// Every element of the grammar.
+            pub const ALL: &[Tag] = &[$(Tag::$tag),*];
+
             /// The element's name.
             #[must_use]
             pub const fn name(self) -> &'static str {

@@ -8,7 +8,7 @@ use crate::protocol::{ConstantKind, Protocol};
 
 pub(super) fn module(protocol: &Protocol) -> Module {
     let constants = protocol.constants.iter().map(|constant| {
-        let docs = docs::attributes(&constant.docs, &constant.name, &[]);
+        let docs = docs::attributes(&constant.docs, &format!("The constant `{}`", constant.name), &[]);
         let name = ident(&names::shouty(&constant.name));
         let value = constant.value;
         match constant.kind {

@@ -27,6 +27,11 @@ fn newtype(field: &Field) -> Option<(Ident, Ident)> {
         .map(|(_, rust, call)| (format_ident!("{rust}"), format_ident!("{call}")))
 }
 
+/// What is said of a field of which the specification says nothing.
+pub(super) fn fallback(field: &Field) -> String {
+    format!("`{}` ({})", field.name, field.domain)
+}
+
 /// The field's type; `lifetime` stands in types that borrow.
 pub(super) fn rust_type(field: &Field, lifetime: &TokenStream) -> TokenStream {
     if let Some((rust, _)) = newtype(field) {

@@ -44,7 +44,7 @@ fn structure(
     let docs = docs::attributes(&method.docs, &fallback, &facts(class, method));
     let derives = serde::structure(options);
     let fields = shown.iter().map(|item| {
-        let docs = docs::attributes(&item.docs, &item.domain, &[]);
+        let docs = docs::attributes(&item.docs, &field::fallback(item), &[]);
         let rename = serde::rename(item, options);
         let name = field_ident(&item.name);
         let rust = field::rust_type(item, &quote!('a));

@@ -18,7 +18,7 @@ pub(super) fn items(class: &Class, options: Options) -> TokenStream {
     );
     let derives = serde::structure(options);
     let fields = class.properties.iter().map(|item| {
-        let docs = docs::attributes(&item.docs, &item.domain, &[]);
+        let docs = docs::attributes(&item.docs, &field::fallback(item), &[]);
         let serde = serde::property(item, options);
         let name = field_ident(&item.name);
         let rust = property_type(item);

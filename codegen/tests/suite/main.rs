@@ -4,6 +4,8 @@
 mod bad_input;
 mod cli;
 mod compare;
+mod documented;
+mod golden;
 mod mutate;
 mod robustness;
 mod support;
