@@ -32,6 +32,11 @@
     reason = "a fault ends the build: it is cold, and holds what its message needs"
 )]
 
+/// The README's examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod diff;
 pub mod document;
 pub mod emit;
