@@ -77,6 +77,9 @@ fn values_carry_their_tag() {
         r#"{"f":0.1}"#,
         r#"{"f":-0.0}"#,
         r#"{"f":1e-45}"#,
+        r#"{"f":7.038531e-26}"#,
+        r#"{"f":-7.038531e-26}"#,
+        r#"{"f":3.4028235e+38}"#,
         r#"{"f":{"bits":"7fc00000"}}"#,
         r#"{"f":{"bits":"ff800000"}}"#,
         r#"{"d":0.1}"#,
@@ -130,6 +133,14 @@ fn what_does_not_fit_is_refused() {
             .to_string()
             .contains("deeper")
     );
+}
+
+#[test]
+fn a_number_of_32_bits_is_not_rounded_twice() {
+    let value = FieldValue::Float(f32::from_bits(0x15AE_43FD));
+    both_ways(value, r#"{"f":7.038531e-26}"#);
+    let ties_go_to_even = serde_json::from_str(r#"{"f":16777217}"#).ok();
+    assert_eq!(ties_go_to_even, Some(FieldValue::Float(16_777_216.0)));
 }
 
 #[test]
