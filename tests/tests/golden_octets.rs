@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// How many values of each method and each property set are compared, both ways.
-const ROUNDS: usize = 32;
+const ROUNDS: usize = 16;
 
 /// A method or a property set that is compared.
 struct Sample {
