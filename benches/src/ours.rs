@@ -92,7 +92,7 @@ fn fill(tables: &mut Vec<FieldTable<'static>>, depth: usize, entries: Table<'_>)
 }
 
 /// The frame at the front, and what follows it.
-#[inline]
+#[inline(always)]
 fn split(input: &[u8]) -> Result<(RawFrame<'_>, &[u8]), DecodeError> {
     let Parsed::Complete(frame) = RawFrame::parse(input, FRAME_MAX)? else {
         panic!("an incomplete frame")
@@ -101,7 +101,7 @@ fn split(input: &[u8]) -> Result<(RawFrame<'_>, &[u8]), DecodeError> {
 }
 
 /// The arguments of this method.
-#[inline]
+#[inline(always)]
 fn method<'a, M: Arguments + Decode<'a>>(frame: &RawFrame<'a>) -> Result<M, DecodeError> {
     assert_eq!(frame.frame_type, FrameType::Method);
     let mut reader = Reader::new(frame.payload);
