@@ -114,67 +114,78 @@ impl<'a> RawFrame<'a> {
     /// or a payload `HeartbeatOnChannel` and `HeartbeatNotEmpty`. After any of them the stream has no frames any more.
     #[inline]
     pub fn parse(input: &'a [u8], frame_max: u32) -> Result<Parsed<Self>, DecodeError> {
-        let Some((start, rest)) = input.split_first_chunk::<START_LEN>() else {
-            return Self::parse_start(input);
-        };
-        let [octet, c0, c1, s0, s1, s2, s3] = *start;
-        let channel = u16::from_be_bytes([c0, c1]);
-        let size = u32::from_be_bytes([s0, s1, s2, s3]);
-        let frame_type =
-            FrameType::from_octet(octet).map_err(|kind| DecodeError::new(kind, 0, "frame.type"))?;
-        if frame_type == FrameType::Heartbeat {
-            if channel != 0 {
-                let kind = DecodeErrorKind::HeartbeatOnChannel(channel);
-                return Err(DecodeError::new(kind, 1, "frame.channel"));
-            }
-            if size != 0 {
-                return Err(DecodeError::new(
-                    DecodeErrorKind::HeartbeatNotEmpty,
-                    3,
-                    "frame.size",
-                ));
+        if let Some((start, rest)) = input.split_first_chunk::<START_LEN>() {
+            let (octet, channel, size) = split_start(*start);
+            if let Ok(frame_type) = FrameType::from_octet(octet)
+                && frame_type != FrameType::Heartbeat
+                && size <= payload_max(frame_max)
+                && let Some((payload, [END, ..])) = rest.split_at_checked(size as usize)
+            {
+                return Ok(Parsed::Complete(Self {
+                    frame_type,
+                    channel: ChannelId(channel),
+                    payload,
+                }));
             }
         }
-        if size > payload_max(frame_max) {
-            let kind = DecodeErrorKind::FrameTooLarge {
-                payload: size,
-                frame_max,
-            };
-            return Err(DecodeError::new(kind, 3, "frame.size"));
-        }
-        let size = size as usize;
-        match rest.split_at_checked(size) {
-            Some((payload, [END, ..])) => Ok(Parsed::Complete(Self {
-                frame_type,
-                channel: ChannelId(channel),
-                payload,
+        match parse_rare(input, frame_max)? {
+            Some(missing) => Ok(Parsed::Incomplete { missing }),
+            None => Ok(Parsed::Complete(Self {
+                frame_type: FrameType::Heartbeat,
+                channel: ChannelId(0),
+                payload: &[],
             })),
-            Some((_, [other, ..])) => Err(DecodeError::new(
-                DecodeErrorKind::BadFrameEnd(*other),
-                START_LEN + size,
-                "frame.end",
-            )),
-            _ => Ok(Parsed::Incomplete {
-                missing: size - rest.len() + 1,
-            }),
         }
-    }
-
-    /// Fewer octets than say how long the frame is.
-    #[cold]
-    fn parse_start(input: &[u8]) -> Result<Parsed<Self>, DecodeError> {
-        if let Some(&octet) = input.first() {
-            FrameType::from_octet(octet).map_err(|kind| DecodeError::new(kind, 0, "frame.type"))?;
-        }
-        Ok(Parsed::Incomplete {
-            missing: OVERHEAD - input.len(),
-        })
     }
 
     /// How many octets the frame has, envelope included.
     #[inline]
     pub const fn encoded_len(&self) -> usize {
         self.payload.len() + OVERHEAD
+    }
+}
+
+/// Type octet, channel and size.
+#[inline]
+const fn split_start(start: [u8; START_LEN]) -> (u8, u16, u32) {
+    let [octet, c0, c1, s0, s1, s2, s3] = start;
+    (octet, u16::from_be_bytes([c0, c1]), u32::from_be_bytes([s0, s1, s2, s3]))
+}
+
+/// What is not a whole frame with a payload: nothing is missing of a heartbeat, octets are of any other frame, or it is
+/// wrong.
+#[cold]
+fn parse_rare(input: &[u8], frame_max: u32) -> Result<Option<usize>, DecodeError> {
+    let error = |kind, offset, context| Err(DecodeError::new(kind, offset, context));
+    let frame_type = match input.first().map(|&octet| FrameType::from_octet(octet)) {
+        None => return Ok(Some(OVERHEAD)),
+        Some(Err(kind)) => return error(kind, 0, "frame.type"),
+        Some(Ok(frame_type)) => frame_type,
+    };
+    let Some((start, rest)) = input.split_first_chunk() else {
+        return Ok(Some(OVERHEAD - input.len()));
+    };
+    let (_, channel, size) = split_start(*start);
+    if frame_type == FrameType::Heartbeat {
+        if channel != 0 {
+            return error(DecodeErrorKind::HeartbeatOnChannel(channel), 1, "frame.channel");
+        }
+        if size != 0 {
+            return error(DecodeErrorKind::HeartbeatNotEmpty, 3, "frame.size");
+        }
+    }
+    if size > payload_max(frame_max) {
+        let kind = DecodeErrorKind::FrameTooLarge {
+            payload: size,
+            frame_max,
+        };
+        return error(kind, 3, "frame.size");
+    }
+    let size = size as usize;
+    match rest.get(size) {
+        None => Ok(Some(size - rest.len() + 1)),
+        Some(&END) => Ok(None),
+        Some(&other) => error(DecodeErrorKind::BadFrameEnd(other), START_LEN + size, "frame.end"),
     }
 }
 

@@ -193,6 +193,7 @@ impl<'a> FieldArray<'a> {
 }
 
 /// Appends a value, after its name in a table. Every limit is held before the first octet is written.
+#[inline]
 fn append(
     octets: &mut Cow<'_, [u8]>,
     name: Option<&ShortStr<'_>>,
@@ -204,7 +205,8 @@ fn append(
     if actual > LIMIT {
         return Err(TooLong { actual, limit: LIMIT }.into());
     }
-    if value.depth() >= MAX_DEPTH {
+    // Each level within another takes a tag and a length at least, so only a large value can be too deep.
+    if len > 5 * MAX_DEPTH && value.depth() >= MAX_DEPTH {
         return Err(TableError::TooDeep);
     }
     let octets = octets.to_mut();

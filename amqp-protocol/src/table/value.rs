@@ -158,6 +158,7 @@ impl<'a> FieldValue<'a> {
     }
 
     /// How deep tables and arrays are nested in it; 0 when it is neither.
+    #[inline]
     pub(super) fn depth(&self) -> usize {
         match self {
             Self::Table(table) => table.depth(),
@@ -227,19 +228,28 @@ impl Encode for FieldValue<'_> {
 
     #[inline]
     fn encode(&self, writer: &mut Writer<'_>) {
-        let (tag, bits, octets) = self.parts();
-        writer.octet(tag);
-        match tag {
-            b'V' => {}
-            b't' | b'b' | b'B' => writer.octet(bits as u8),
-            b's' | b'u' => writer.short(bits as u16),
-            b'I' | b'i' | b'f' => writer.long(bits as u32),
-            b'D' => {
-                writer.octet((bits >> 32) as u8);
-                writer.long(bits as u32);
+        match self {
+            Self::Boolean(value) => writer.octets(&[b't', u8::from(*value)]),
+            Self::ShortShortInt(value) => writer.octets(&[b'b', *value as u8]),
+            Self::ShortShortUint(value) => writer.octets(&[b'B', *value]),
+            Self::ShortInt(value) => writer.tagged::<2, 3>(b's', value.to_be_bytes()),
+            Self::ShortUint(value) => writer.tagged::<2, 3>(b'u', value.to_be_bytes()),
+            Self::LongInt(value) => writer.tagged::<4, 5>(b'I', value.to_be_bytes()),
+            Self::LongUint(value) => writer.tagged::<4, 5>(b'i', value.to_be_bytes()),
+            Self::LongLong(value) => writer.tagged::<8, 9>(b'l', value.to_be_bytes()),
+            Self::LongLongInt(value) => writer.tagged::<8, 9>(b'L', value.to_be_bytes()),
+            Self::Float(value) => writer.tagged::<4, 5>(b'f', value.to_be_bytes()),
+            Self::Double(value) => writer.tagged::<8, 9>(b'd', value.to_be_bytes()),
+            Self::Decimal(Decimal { scale, value }) => {
+                writer.octets(&[b'D', *scale]);
+                writer.long(*value);
             }
-            b'l' | b'L' | b'd' | b'T' => writer.longlong(bits),
-            _ => writer.counted(octets),
+            Self::LongString(value) => writer.tagged_octets(b'S', value.as_bytes()),
+            Self::Array(value) => writer.tagged_octets(b'A', value.as_octets()),
+            Self::Timestamp(value) => writer.tagged::<8, 9>(b'T', value.to_be_bytes()),
+            Self::Table(value) => writer.tagged_octets(b'F', value.as_octets()),
+            Self::Void => writer.octet(b'V'),
+            Self::ByteArray(value) => writer.tagged_octets(b'x', value.as_bytes()),
         }
     }
 }

@@ -88,6 +88,7 @@ macro_rules! octet_string {
                 self.0.into_owned()
             }
 
+            #[inline]
             fn checked(octets: Cow<'a, [u8]>) -> Result<Self, TooLong> {
                 if octets.len() <= Self::MAX {
                     Ok(Self(octets))

@@ -136,6 +136,23 @@ impl<'b> Writer<'b> {
         self.longstr(octets);
     }
 
+    /// An octet and `N` octets more, `M` in all, at once.
+    #[inline]
+    pub(crate) fn tagged<const N: usize, const M: usize>(&mut self, tag: u8, octets: [u8; N]) {
+        let mut both = [tag; M];
+        if let Some((_, rest)) = both.split_first_mut() {
+            rest.copy_from_slice(&octets);
+        }
+        self.octets(&both);
+    }
+
+    /// An octet, four octets of length and the octets, which are at most `u32::MAX`.
+    #[inline]
+    pub(crate) fn tagged_octets(&mut self, tag: u8, octets: &[u8]) {
+        self.tagged::<4, 5>(tag, (octets.len() as u32).to_be_bytes());
+        self.octets(octets);
+    }
+
     /// Octets as they are.
     #[inline]
     pub(crate) fn octets(&mut self, octets: &[u8]) {
