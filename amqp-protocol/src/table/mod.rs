@@ -193,7 +193,8 @@ impl<'a> FieldArray<'a> {
 }
 
 /// Appends a value, after its name in a table. Every limit is held before the first octet is written.
-#[inline]
+// Inlined, because where a value is appended its tag is known, and nothing but that tag's code is left.
+#[inline(always)]
 fn append(
     octets: &mut Cow<'_, [u8]>,
     name: Option<&ShortStr<'_>>,
@@ -206,7 +207,7 @@ fn append(
         return Err(TooLong { actual, limit: LIMIT }.into());
     }
     // Each level within another takes a tag and a length at least, so only a large value can be too deep.
-    if len > 5 * MAX_DEPTH && value.depth() >= MAX_DEPTH {
+    if len >= 5 * MAX_DEPTH && value.depth() >= MAX_DEPTH {
         return Err(TableError::TooDeep);
     }
     let octets = octets.to_mut();
@@ -215,7 +216,7 @@ fn append(
     if let Some(name) = name {
         writer.shortstr(name);
     }
-    value.encode(&mut writer);
+    value.write(&mut writer);
     Ok(())
 }
 

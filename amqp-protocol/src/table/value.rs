@@ -110,7 +110,7 @@ impl<'a> FieldValue<'a> {
     }
 
     /// The tag, the bits of what has a fixed size, the octets of what has not.
-    #[inline]
+    #[inline(always)]
     fn parts(&self) -> (u8, u64, &[u8]) {
         match self {
             Self::Boolean(value) => (b't', u64::from(*value), &[]),
@@ -154,6 +154,34 @@ impl<'a> FieldValue<'a> {
             b'D' => 5,
             b'l' | b'L' | b'd' | b'T' => 8,
             _ => 4 + octets.len(),
+        }
+    }
+
+    /// Appends tag and value. Inlined for the sake of callers that know the tag.
+    #[inline(always)]
+    pub(super) fn write(&self, writer: &mut Writer<'_>) {
+        match self {
+            Self::Boolean(value) => writer.octets(&[b't', u8::from(*value)]),
+            Self::ShortShortInt(value) => writer.octets(&[b'b', *value as u8]),
+            Self::ShortShortUint(value) => writer.octets(&[b'B', *value]),
+            Self::ShortInt(value) => writer.tagged::<2, 3>(b's', value.to_be_bytes()),
+            Self::ShortUint(value) => writer.tagged::<2, 3>(b'u', value.to_be_bytes()),
+            Self::LongInt(value) => writer.tagged::<4, 5>(b'I', value.to_be_bytes()),
+            Self::LongUint(value) => writer.tagged::<4, 5>(b'i', value.to_be_bytes()),
+            Self::LongLong(value) => writer.tagged::<8, 9>(b'l', value.to_be_bytes()),
+            Self::LongLongInt(value) => writer.tagged::<8, 9>(b'L', value.to_be_bytes()),
+            Self::Float(value) => writer.tagged::<4, 5>(b'f', value.to_be_bytes()),
+            Self::Double(value) => writer.tagged::<8, 9>(b'd', value.to_be_bytes()),
+            Self::Decimal(Decimal { scale, value }) => {
+                writer.octets(&[b'D', *scale]);
+                writer.long(*value);
+            }
+            Self::LongString(value) => writer.tagged_octets(b'S', value.as_bytes()),
+            Self::Array(value) => writer.tagged_octets(b'A', value.as_octets()),
+            Self::Timestamp(value) => writer.tagged::<8, 9>(b'T', value.to_be_bytes()),
+            Self::Table(value) => writer.tagged_octets(b'F', value.as_octets()),
+            Self::Void => writer.octet(b'V'),
+            Self::ByteArray(value) => writer.tagged_octets(b'x', value.as_bytes()),
         }
     }
 
@@ -226,31 +254,8 @@ impl Encode for FieldValue<'_> {
         self.encoded_len()
     }
 
-    #[inline]
     fn encode(&self, writer: &mut Writer<'_>) {
-        match self {
-            Self::Boolean(value) => writer.octets(&[b't', u8::from(*value)]),
-            Self::ShortShortInt(value) => writer.octets(&[b'b', *value as u8]),
-            Self::ShortShortUint(value) => writer.octets(&[b'B', *value]),
-            Self::ShortInt(value) => writer.tagged::<2, 3>(b's', value.to_be_bytes()),
-            Self::ShortUint(value) => writer.tagged::<2, 3>(b'u', value.to_be_bytes()),
-            Self::LongInt(value) => writer.tagged::<4, 5>(b'I', value.to_be_bytes()),
-            Self::LongUint(value) => writer.tagged::<4, 5>(b'i', value.to_be_bytes()),
-            Self::LongLong(value) => writer.tagged::<8, 9>(b'l', value.to_be_bytes()),
-            Self::LongLongInt(value) => writer.tagged::<8, 9>(b'L', value.to_be_bytes()),
-            Self::Float(value) => writer.tagged::<4, 5>(b'f', value.to_be_bytes()),
-            Self::Double(value) => writer.tagged::<8, 9>(b'd', value.to_be_bytes()),
-            Self::Decimal(Decimal { scale, value }) => {
-                writer.octets(&[b'D', *scale]);
-                writer.long(*value);
-            }
-            Self::LongString(value) => writer.tagged_octets(b'S', value.as_bytes()),
-            Self::Array(value) => writer.tagged_octets(b'A', value.as_octets()),
-            Self::Timestamp(value) => writer.tagged::<8, 9>(b'T', value.to_be_bytes()),
-            Self::Table(value) => writer.tagged_octets(b'F', value.as_octets()),
-            Self::Void => writer.octet(b'V'),
-            Self::ByteArray(value) => writer.tagged_octets(b'x', value.as_bytes()),
-        }
+        self.write(writer);
     }
 }
 
