@@ -38,16 +38,22 @@ fn split(input: &[u8]) -> Option<(Frame<'_>, &[u8])> {
     let (payload, rest) = rest.split_at_checked(size as usize)?;
     let (&end, rest) = rest.split_first()?;
     let channel = u16::from_be_bytes([c0, c1]);
-    (end == FRAME_END).then_some((Frame { kind, channel, payload }, rest))
+    (end == FRAME_END).then_some((
+        Frame {
+            kind,
+            channel,
+            payload,
+        },
+        rest,
+    ))
 }
 
 /// The arguments of this method.
 #[inline]
 fn arguments<'a>(frame: &Frame<'a>, class_id: u16, method_id: u16) -> Option<&'a [u8]> {
     let (&[a, b, c, d], arguments) = frame.payload.split_first_chunk()?;
-    let found = frame.kind == 1
-        && u16::from_be_bytes([a, b]) == class_id
-        && u16::from_be_bytes([c, d]) == method_id;
+    let found =
+        frame.kind == 1 && u16::from_be_bytes([a, b]) == class_id && u16::from_be_bytes([c, d]) == method_id;
     found.then_some(arguments)
 }
 
@@ -334,7 +340,8 @@ impl Floor {
         self.out.extend_from_slice(values.exchange.as_bytes());
         self.out.push(routing_key);
         self.out.extend_from_slice(values.routing_key.as_bytes());
-        self.out.extend_from_slice(&[u8::from(values.mandatory), FRAME_END]);
+        self.out
+            .extend_from_slice(&[u8::from(values.mandatory), FRAME_END]);
 
         self.frame(2, header)?;
         let [b0, b1, b2, b3, b4, b5, b6, b7] = (values.body.len() as u64).to_be_bytes();
@@ -421,7 +428,8 @@ fn write_table(out: &mut Vec<u8>, entries: Table<'_>, depth: usize) -> Option<()
         }
     }
     let size = u32::try_from(out.len() - start - 4).ok()?;
-    out.get_mut(start..start + 4)?.copy_from_slice(&size.to_be_bytes());
+    out.get_mut(start..start + 4)?
+        .copy_from_slice(&size.to_be_bytes());
     Some(())
 }
 

@@ -3,17 +3,19 @@
 #![forbid(unsafe_code)]
 
 mod floor;
+pub mod measure;
+mod ours;
 mod peer_amq_protocol;
 mod peer_amqp_serde;
-mod ours;
+pub mod report;
 mod scenario;
 mod sum;
 pub mod values;
 
-pub use peer_amqp_serde::AmqpSerde;
 pub use floor::Floor;
-pub use peer_amq_protocol::AmqProtocol;
 pub use ours::Ours;
+pub use peer_amq_protocol::AmqProtocol;
+pub use peer_amqp_serde::AmqpSerde;
 pub use scenario::{Case, Direction, Scenario, VARIANTS, cases, verify};
 pub use sum::{Light, Sum, Thorough};
 

@@ -77,7 +77,9 @@ fn fill(tables: &mut Vec<FieldTable<'static>>, depth: usize, entries: Table<'_>)
         if let Value::Table(inner) = value {
             fill(tables, depth + 1, inner)?;
         }
-        let [table, behind @ ..] = &mut tables[depth..] else { unreachable!("pushed above") };
+        let [table, behind @ ..] = &mut tables[depth..] else {
+            unreachable!("pushed above")
+        };
         match value {
             Value::Bool(value) => table.append(name, value),
             Value::Int(value) => table.append(name, value),
@@ -170,7 +172,13 @@ fn read_declare(input: &[u8], sum: &mut impl Sum) -> Result<(), DecodeError> {
     let declare: queue::Declare<'_> = method(&frame)?;
     sum.number(u64::from(frame.channel.0));
     sum.octets(declare.queue.as_bytes());
-    for bit in [declare.passive, declare.durable, declare.exclusive, declare.auto_delete, declare.no_wait] {
+    for bit in [
+        declare.passive,
+        declare.durable,
+        declare.exclusive,
+        declare.auto_delete,
+        declare.no_wait,
+    ] {
         sum.number(u64::from(bit));
     }
     read_table(&declare.arguments, sum);

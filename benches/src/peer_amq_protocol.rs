@@ -173,13 +173,17 @@ impl Codec for AmqProtocol {
         sum.number(u64::from(publish.immediate));
 
         let (frame, input) = split(input);
-        let AMQPFrame::Header(channel, header) = frame else { panic!("another frame") };
+        let AMQPFrame::Header(channel, header) = frame else {
+            panic!("another frame")
+        };
         sum.number(u64::from(channel));
         sum.number(header.body_size);
         read_properties(&header.properties, sum);
 
         let (frame, _) = split(input);
-        let AMQPFrame::Body(channel, body) = frame else { panic!("another frame") };
+        let AMQPFrame::Body(channel, body) = frame else {
+            panic!("another frame")
+        };
         sum.number(u64::from(channel));
         sum.octets(&body);
     }
@@ -191,7 +195,13 @@ impl Codec for AmqProtocol {
         };
         sum.number(u64::from(channel));
         sum.octets(declare.queue.as_str().as_bytes());
-        for bit in [declare.passive, declare.durable, declare.exclusive, declare.auto_delete, declare.nowait] {
+        for bit in [
+            declare.passive,
+            declare.durable,
+            declare.exclusive,
+            declare.auto_delete,
+            declare.nowait,
+        ] {
             sum.number(u64::from(bit));
         }
         read_table(&declare.arguments, sum);

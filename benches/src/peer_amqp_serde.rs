@@ -67,7 +67,11 @@ pub struct AmqpSerde {
 impl AmqpSerde {
     fn write(&mut self, frame_type: u8, payload: &impl Serialize) {
         let start = self.out.len();
-        let header = FrameHeader { frame_type, channel: CHANNEL, payload_size: 0 };
+        let header = FrameHeader {
+            frame_type,
+            channel: CHANNEL,
+            payload_size: 0,
+        };
         to_buffer(&header, &mut self.out).expect("a frame header");
         let size = to_buffer(payload, &mut self.out).expect("a payload");
         self.out[start + 3..start + 7].copy_from_slice(&(size as u32).to_be_bytes());
@@ -117,7 +121,11 @@ fn split(input: &[u8]) -> (Frame<'_>, &[u8]) {
     let end = 7 + header.payload_size as usize;
     let payload = input.get(7..end).expect("a payload");
     assert_eq!(input.get(end), Some(&FRAME_END));
-    let frame = Frame { frame_type: header.frame_type, channel: header.channel, payload };
+    let frame = Frame {
+        frame_type: header.frame_type,
+        channel: header.channel,
+        payload,
+    };
     (frame, &input[end + 1..])
 }
 
@@ -183,14 +191,27 @@ impl Codec for AmqpSerde {
             routing_key: short(values.routing_key),
             bits: u8::from(values.mandatory),
         };
-        let start = HeaderStart { class: 60, weight: 0, body_size: values.body.len() as u64 };
+        let start = HeaderStart {
+            class: 60,
+            weight: 0,
+            body_size: values.body.len() as u64,
+        };
         let mut properties = BasicProperties::default();
         properties
             .with_content_type(values.content_type)
             .with_delivery_mode(values.delivery_mode)
             .with_message_id(values.message_id);
         self.out.clear();
-        self.write(1, &(MethodHeader { class_id: 60, method_id: 40 }, arguments));
+        self.write(
+            1,
+            &(
+                MethodHeader {
+                    class_id: 60,
+                    method_id: 40,
+                },
+                arguments,
+            ),
+        );
         self.write(2, &(start, properties));
         self.write(3, &Body(values.body.to_vec()));
         &self.out
@@ -204,7 +225,16 @@ impl Codec for AmqpSerde {
             arguments: build(values.arguments),
         };
         self.out.clear();
-        self.write(1, &(MethodHeader { class_id: 50, method_id: 10 }, arguments));
+        self.write(
+            1,
+            &(
+                MethodHeader {
+                    class_id: 50,
+                    method_id: 10,
+                },
+                arguments,
+            ),
+        );
         &self.out
     }
 
@@ -217,7 +247,16 @@ impl Codec for AmqpSerde {
             routing_key: short(values.routing_key),
         };
         self.out.clear();
-        self.write(1, &(MethodHeader { class_id: 60, method_id: 60 }, arguments));
+        self.write(
+            1,
+            &(
+                MethodHeader {
+                    class_id: 60,
+                    method_id: 60,
+                },
+                arguments,
+            ),
+        );
         &self.out
     }
 

@@ -148,7 +148,10 @@ pub fn verify() {
                     total(|sum| Floor::$decode(octets, sum)),
                 ];
                 for (reader, total) in VARIANTS.iter().zip(totals) {
-                    assert_eq!(total, expected, "{reader} reads something else in what {writer} wrote");
+                    assert_eq!(
+                        total, expected,
+                        "{reader} reads something else in what {writer} wrote"
+                    );
                 }
             }
         }};
@@ -156,5 +159,7 @@ pub fn verify() {
     verify!(encode_publish, decode_publish, PUBLISH, |sum| PUBLISH.sum(sum));
     verify!(encode_declare, decode_declare, DECLARE, |sum| DECLARE.sum(sum));
     verify!(encode_deliver, decode_deliver, DELIVER, |sum| DELIVER.sum(sum));
-    verify!(encode_table, decode_table, TABLE, |sum| values::table_sum(TABLE, sum));
+    verify!(encode_table, decode_table, TABLE, |sum| values::table_sum(
+        TABLE, sum
+    ));
 }
