@@ -243,14 +243,27 @@ impl<'a> Reader<'a> {
         &mut self,
         context: &'static str,
     ) -> Result<[bool; COUNT], DecodeError> {
+        if COUNT > 15 {
+            return self.property_flag_words(context);
+        }
         let mut words = self.clone();
         let word = words.short(context)?;
         let undefined = 0xFFFF_u16.checked_shr(COUNT as u32).unwrap_or(1);
-        if COUNT > 15 || word & undefined != 0 {
-            return self.property_flag_words(context);
-        }
-        *self = words;
+        let word = if word & undefined == 0 {
+            *self = words;
+            word
+        } else {
+            self.superfluous_flag_words::<COUNT>(context)?
+        };
         Ok(std::array::from_fn(|flag| word >> (15 - flag % 16) & 1 == 1))
+    }
+
+    /// The flags that fit into one word, of a sender who wrote more words, or of one who set others.
+    #[cold]
+    fn superfluous_flag_words<const COUNT: usize>(&mut self, context: &'static str) -> Result<u16, DecodeError> {
+        let flags = self.property_flag_words::<COUNT>(context)?;
+        let bits = flags.iter().zip((1..16).rev());
+        Ok(bits.fold(0, |word, (&flag, bit)| word | u16::from(flag) << bit))
     }
 
     /// Any number of flag words.
