@@ -75,3 +75,42 @@ pub(crate) fn response(version: Version, class: &str, method: &str) -> Option<&'
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn of(major: u8, minor: u8, revision: u8) -> Version {
+        Version {
+            major,
+            minor,
+            revision,
+        }
+    }
+
+    #[test]
+    fn a_minor_version_of_91_is_a_revision() {
+        assert_eq!(version(of(0, 91, 0)), of(0, 9, 1));
+        for sound in [of(8, 0, 0), of(0, 9, 0), of(0, 9, 1), of(0, 91, 1)] {
+            assert_eq!(version(sound), sound);
+        }
+    }
+
+    #[test]
+    fn content_is_a_domain_of_0_9_alone() {
+        assert_eq!(domain(of(0, 9, 0), "content"), Some(WireType::Content));
+        assert_eq!(domain(of(0, 9, 1), "content"), None);
+        assert_eq!(domain(of(0, 9, 0), "contents"), None);
+    }
+
+    #[test]
+    fn recover_is_answered_in_0_9_1_alone() {
+        assert_eq!(response(of(0, 9, 1), "basic", "recover"), Some("recover-ok"));
+        assert_eq!(
+            response(of(0, 9, 1), "basic", "recover-sync"),
+            Some("recover-sync-ok")
+        );
+        assert_eq!(response(of(0, 9, 1), "basic", "recover-async"), None);
+        assert_eq!(response(of(8, 0, 0), "basic", "recover"), None);
+    }
+}

@@ -149,7 +149,11 @@ impl<'a> RawFrame<'a> {
 #[inline]
 const fn split_start(start: [u8; START_LEN]) -> (u8, u16, u32) {
     let [octet, c0, c1, s0, s1, s2, s3] = start;
-    (octet, u16::from_be_bytes([c0, c1]), u32::from_be_bytes([s0, s1, s2, s3]))
+    (
+        octet,
+        u16::from_be_bytes([c0, c1]),
+        u32::from_be_bytes([s0, s1, s2, s3]),
+    )
 }
 
 /// What is not a whole frame with a payload: nothing is missing of a heartbeat, octets are of any other frame, or it is

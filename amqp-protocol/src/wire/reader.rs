@@ -260,7 +260,10 @@ impl<'a> Reader<'a> {
 
     /// The flags that fit into one word, of a sender who wrote more words, or of one who set others.
     #[cold]
-    fn superfluous_flag_words<const COUNT: usize>(&mut self, context: &'static str) -> Result<u16, DecodeError> {
+    fn superfluous_flag_words<const COUNT: usize>(
+        &mut self,
+        context: &'static str,
+    ) -> Result<u16, DecodeError> {
         let flags = self.property_flag_words::<COUNT>(context)?;
         let bits = flags.iter().zip((1..16).rev());
         Ok(bits.fold(0, |word, (&flag, bit)| word | u16::from(flag) << bit))

@@ -263,3 +263,51 @@ impl<'a> Indices<'a> {
         Some(index)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Docs;
+
+    fn field(name: &str, wire: WireType) -> Field {
+        Field {
+            name: name.to_owned(),
+            domain: wire.name().to_owned(),
+            wire,
+            reserved: false,
+            docs: Docs::default(),
+        }
+    }
+
+    #[test]
+    fn another_field_ends_a_run_of_bits() {
+        let (a, b, c, d) = (
+            field("a", WireType::Bit),
+            field("b", WireType::Bit),
+            field("c", WireType::Octet),
+            field("d", WireType::Bit),
+        );
+        assert_eq!(
+            arguments(vec![a.clone(), b.clone(), c.clone(), d.clone()]),
+            [
+                Argument::Bits(vec![a.clone(), b]),
+                Argument::Field(c.clone()),
+                Argument::Bits(vec![d])
+            ]
+        );
+        assert_eq!(
+            arguments(vec![c.clone(), a.clone()]),
+            [Argument::Field(c), Argument::Bits(vec![a])]
+        );
+        assert_eq!(arguments(Vec::new()), []);
+    }
+
+    /// Nine bits take two octets; where they stand in them is the runtime's business.
+    #[test]
+    fn a_run_may_be_long() {
+        let bits: Vec<Field> = (0..9)
+            .map(|bit| field(&format!("bit-{bit}"), WireType::Bit))
+            .collect();
+        assert_eq!(arguments(bits.clone()), [Argument::Bits(bits)]);
+    }
+}

@@ -8,6 +8,7 @@ pub(super) fn of(element: &Element) -> Docs {
     let mut paragraphs = Vec::new();
     for child in &element.children {
         match child.tag {
+            Tag::Doc if child.attribute("type") == Some("grammar") => paragraphs.extend(grammar(&child.text)),
             Tag::Doc => split(&child.text, &mut paragraphs),
             Tag::Rule => {
                 split(&child.text, &mut paragraphs);
@@ -36,6 +37,21 @@ fn split(text: &str, paragraphs: &mut Vec<String>) {
             lines.clear();
         }
     }
+}
+
+/// A grammar keeps its lines, and is no Markdown.
+fn grammar(text: &str) -> Option<String> {
+    let trimmed = |line: &str| line.trim_start_matches([' ', '\t']).len();
+    let lines = || text.lines().map(str::trim_end);
+    let margin = lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| line.len() - trimmed(line))
+        .min()?;
+    let lines: Vec<&str> = lines()
+        .map(|line| line.get(margin..).unwrap_or_default())
+        .collect();
+    let text = lines.join("\n").replace('`', "'");
+    Some(format!("```text\n{}\n```", text.trim_matches('\n')))
 }
 
 fn fold(text: &str) -> String {

@@ -252,3 +252,64 @@ impl Overlay<'_> {
         self.faults.report(&element.position, fault);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml;
+
+    const BASE: &str = r#"<amqp major="0" minor="9">
+        <class name="a" index="1">
+          <doc>First.</doc>
+          <method name="m" index="10"><field name="old" type="bit"/><field name="last" type="octet"/></method>
+        </class>
+      </amqp>"#;
+
+    /// The names of an element's children of one kind, after an overlay.
+    fn names(overlay: &str, path: &[&str], tag: Tag) -> Vec<String> {
+        let parse = |name, text| xml::parse(name, text).expect("well-formed");
+        let text = format!(r#"<amqp major="0" minor="9">{overlay}</amqp>"#);
+        let (base, overlay) = (parse("base.xml", BASE), parse("overlay.xml", &text));
+        let mut faults = Faults::default();
+        let version = super::super::version(&base.root, &mut faults);
+        let (root, _) = apply(&base, &[overlay], version, &mut faults);
+        faults.or_errors(Some(())).expect("no fault");
+        let element = path.iter().fold(&root, |element, name| {
+            let found = element
+                .children
+                .iter()
+                .find(|child| child.attribute("name") == Some(name));
+            found.expect("it is there")
+        });
+        element
+            .children_of(tag)
+            .map(|child| child.attribute("name").unwrap_or(&child.text).to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn what_is_new_goes_after_its_siblings() {
+        let class = r#"<class name="b" index="2"/>"#;
+        assert_eq!(names(class, &[], Tag::Class), ["a", "b"]);
+        let method = r#"<class name="a" overlay="extend"><method name="n" index="20"/></class>"#;
+        assert_eq!(names(method, &["a"], Tag::Method), ["m", "n"]);
+    }
+
+    #[test]
+    fn a_replacement_keeps_the_place() {
+        let field = r#"<class name="a" overlay="extend"><method name="m" overlay="extend">
+                         <field name="new" type="bit" overlay="replace old"/></method></class>"#;
+        assert_eq!(names(field, &["a", "m"], Tag::Field), ["new", "last"]);
+        // Only what the replacement says remains.
+        let method =
+            r#"<class name="a" overlay="extend"><method name="n" index="10" overlay="replace m"/></class>"#;
+        assert_eq!(names(method, &["a"], Tag::Method), ["n"]);
+        assert_eq!(names(method, &["a", "n"], Tag::Field), [""; 0]);
+    }
+
+    #[test]
+    fn prose_is_added() {
+        let doc = r#"<class name="a" overlay="extend"><doc>Second.</doc></class>"#;
+        assert_eq!(names(doc, &["a"], Tag::Doc), ["First.", "Second."]);
+    }
+}

@@ -216,7 +216,12 @@ pub mod constants {
 
 /// Rooms \<of\> all kinds.
 ///
-/// room = C:ENTER S:ENTER-OK / S:REDIRECT
+/// ```text
+/// room  = C:ENTER S:ENTER-OK
+///       / C:ENTER S:REDIRECT
+///
+/// speak = *talk [ silence ]
+/// ```
 ///
 /// Rules have names.
 ///

@@ -261,8 +261,8 @@ fn exchange(root: &Element, place: &[usize], copies: &mut Copies) {
         return;
     };
     let (element, outer) = (get(root, place), get(root, outside));
-    let next = outer.children.iter().enumerate().skip(index + 1);
-    let Some((next, other)) = next.filter(|(_, other)| other.tag == element.tag).next() else {
+    let mut next = outer.children.iter().enumerate().skip(index + 1);
+    let Some((next, other)) = next.find(|(_, other)| other.tag == element.tag) else {
         return;
     };
     let scope = match (element.tag, outer.tag) {

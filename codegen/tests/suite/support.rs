@@ -48,13 +48,6 @@ pub(crate) fn debian(variant: &str) -> PathBuf {
     files.remove(0)
 }
 
-/// What a file of the package says.
-pub(crate) fn debian_protocol(variant: &str) -> Protocol {
-    let path = debian(variant);
-    let text = fs::read_to_string(&path).expect("the file is readable UTF-8");
-    protocol(&path.display().to_string(), &text)
-}
-
 pub(crate) fn protocol(name: &str, text: &str) -> Protocol {
     load(&Source { name, text }, &[]).unwrap_or_else(|faults| panic!("{faults}"))
 }
