@@ -2,7 +2,7 @@
 
 use amqp_protocol::content::ContentHeader;
 use amqp_protocol::frame::{self, FrameType, Parsed, RawFrame};
-use amqp_protocol::table::{FieldTable, FieldValue, TableError};
+use amqp_protocol::table::{FieldTable, FieldValue, MAX_DEPTH, TableError};
 use amqp_protocol::v0_9_1::{basic, queue};
 use amqp_protocol::{Arguments, ChannelId, Decode, DecodeError, DeliveryTag, Reader, ShortStr, TooLong};
 
@@ -10,10 +10,19 @@ use crate::values::{CHANNEL, Declare, Deliver, FRAME_MAX, Publish, Table, Value}
 use crate::{Codec, Sum};
 
 /// The buffers that a connection keeps: the output, and a table to build in for each depth.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ours {
     out: Vec<u8>,
     tables: Vec<FieldTable<'static>>,
+}
+
+impl Default for Ours {
+    fn default() -> Self {
+        Self {
+            out: Vec::new(),
+            tables: vec![FieldTable::new(); MAX_DEPTH],
+        }
+    }
 }
 
 impl Ours {
@@ -42,11 +51,11 @@ impl Ours {
     }
 
     fn declare(&mut self, values: &Declare<'_>) -> Result<(), TableError> {
-        fill(&mut self.tables, 0, values.arguments)?;
+        fill(&mut self.tables, values.arguments)?;
         let method = queue::Declare {
             queue: ShortStr::try_from(values.queue)?,
             durable: values.durable,
-            arguments: self.tables.first().map(FieldTable::borrowed).unwrap_or_default(),
+            arguments: self.tables[0].borrowed(),
             ..Default::default()
         };
         self.out.clear();
@@ -67,19 +76,11 @@ impl Ours {
     }
 }
 
-/// Builds the table of this depth, and in those behind it what is nested.
-fn fill(tables: &mut Vec<FieldTable<'static>>, depth: usize, entries: Table<'_>) -> Result<(), TableError> {
-    if tables.len() == depth {
-        tables.push(FieldTable::new());
-    }
-    tables[depth].clear();
+/// Builds a table in the first of `tables`, and what is nested in it in those behind.
+fn fill(tables: &mut [FieldTable<'static>], entries: Table<'_>) -> Result<(), TableError> {
+    let (table, behind) = tables.split_first_mut().ok_or(TableError::TooDeep)?;
+    table.clear();
     for &(name, value) in entries {
-        if let Value::Table(inner) = value {
-            fill(tables, depth + 1, inner)?;
-        }
-        let [table, behind @ ..] = &mut tables[depth..] else {
-            unreachable!("pushed above")
-        };
         match value {
             Value::Bool(value) => table.append(name, value),
             Value::Int(value) => table.append(name, value),
@@ -87,7 +88,10 @@ fn fill(tables: &mut Vec<FieldTable<'static>>, depth: usize, entries: Table<'_>)
             Value::Double(value) => table.append(name, value),
             Value::Timestamp(value) => table.append(name, FieldValue::Timestamp(value)),
             Value::Text(value) => table.append(name, value),
-            Value::Table(_) => table.append(name, &behind[0]),
+            Value::Table(inner) => {
+                fill(behind, inner)?;
+                table.append(name, &behind[0])
+            }
         }?;
     }
     Ok(())
@@ -229,7 +233,7 @@ impl Codec for Ours {
     }
 
     fn encode_table(&mut self, entries: Table<'_>) -> &[u8] {
-        fill(&mut self.tables, 0, entries).expect("values that fit");
+        fill(&mut self.tables, entries).expect("values that fit");
         self.out.clear();
         amqp_protocol::Writer::new(&mut self.out).table(&self.tables[0]);
         &self.out

@@ -98,6 +98,7 @@ impl<'a> FieldTable<'a> {
     ///
     /// When the name has more than 255 octets, the value cannot be made, or the table would become too large or too deep.
     /// The table is then as it was.
+    #[inline]
     pub fn append<'n, 'v>(
         &mut self,
         name: impl TryInto<ShortStr<'n>, Error: Into<TableError>>,
@@ -210,9 +211,7 @@ fn append(
     if len >= 5 * MAX_DEPTH && value.depth() >= MAX_DEPTH {
         return Err(TableError::TooDeep);
     }
-    let octets = octets.to_mut();
-    octets.reserve(len);
-    let mut writer = Writer::new(octets);
+    let mut writer = Writer::new(octets.to_mut());
     if let Some(name) = name {
         writer.shortstr(name);
     }
