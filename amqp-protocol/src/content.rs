@@ -48,9 +48,9 @@ impl<P: Properties> Encode for ContentHeader<P> {
 
     #[inline]
     fn encode(&self, writer: &mut Writer<'_>) {
-        writer.short(P::CLASS_ID);
-        writer.short(0);
-        writer.longlong(self.body_size);
+        let [c0, c1] = P::CLASS_ID.to_be_bytes();
+        let [b0, b1, b2, b3, b4, b5, b6, b7] = self.body_size.to_be_bytes();
+        writer.octets(&[c0, c1, 0, 0, b0, b1, b2, b3, b4, b5, b6, b7]);
         self.properties.encode(writer);
     }
 }
