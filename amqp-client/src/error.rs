@@ -211,7 +211,7 @@ impl fmt::Display for Close {
             .unwrap_or(&self.reply_text);
         write!(f, ": {}", text.strip_prefix(" - ").unwrap_or(text))?;
         if let Some(method) = self.method {
-            match crate::sans_io::method_name(method) {
+            match amqp_protocol::v0_9_1::Method::name_of(method) {
                 Some(name) => write!(f, " ({name})")?,
                 None => write!(f, " ({method})")?,
             }

@@ -21,13 +21,11 @@ mod event;
 mod handshake;
 mod heartbeat;
 mod incoming;
-mod names;
 mod outgoing;
 mod publishing;
 
 pub use connection::Connection;
 pub use content::Message;
 pub use event::{ChannelKey, ConsumerEnd, ConsumerId, Event, Reply, RequestId, State};
-pub(crate) use names::method_name;
 pub use outgoing::Outgoing;
 pub use publishing::{Body, Published};

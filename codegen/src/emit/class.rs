@@ -125,10 +125,11 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
         .methods
         .iter()
         .map(|method| serde::variant(&method.name, options));
-    let indices = class
+    let indices: Vec<_> = class
         .methods
         .iter()
-        .map(|method| Literal::u16_unsuffixed(method.index));
+        .map(|method| Literal::u16_unsuffixed(method.index))
+        .collect();
     let summary = format!(" A method of the class `{}`.", class.name);
     let derives = serde::method_enum(options);
     let proptest = proptest::enumeration(&quote!(Method #owned), &names, &owned_payloads, options);
@@ -153,6 +154,15 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
                 match id.method {
                     #(#indices => amqp::Decode::decode(reader).map(Self::#names),)*
                     _ => Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method")),
+                }
+            }
+
+            /// The name of the method with this id, for example `queue.declare`; `None` when the class has none.
+            #[must_use]
+            pub const fn name_of(method_id: u16) -> Option<&'static str> {
+                match method_id {
+                    #(#indices => Some(#names::NAME),)*
+                    _ => None,
                 }
             }
 

@@ -93,6 +93,15 @@ fn methods(protocol: &Protocol, options: Options) -> TokenStream {
                 [#(#ids),*]
             };
 
+            /// The name of the method with this id, for example `queue.declare`; `None` when there is none.
+            #[must_use]
+            pub const fn name_of(id: ::amqp_protocol::MethodId) -> Option<&'static str> {
+                match id.class {
+                    #(#modules::CLASS_ID => #modules::Method::name_of(id.method),)*
+                    _ => None,
+                }
+            }
+
             /// The method's class id and method id.
             #[inline]
             #[must_use]

@@ -36,6 +36,16 @@ impl<'a> Method<'a> {
         }
     }
 
+    /// The name of the method with this id, for example `queue.declare`; `None` when the class has none.
+    #[must_use]
+    pub const fn name_of(method_id: u16) -> Option<&'static str> {
+        match method_id {
+            10 => Some(Request::NAME),
+            11 => Some(RequestOk::NAME),
+            _ => None,
+        }
+    }
+
     /// The method's class id and method id.
     #[inline]
     #[must_use]

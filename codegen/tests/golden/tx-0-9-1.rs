@@ -51,6 +51,20 @@ impl Method {
         }
     }
 
+    /// The name of the method with this id, for example `queue.declare`; `None` when the class has none.
+    #[must_use]
+    pub const fn name_of(method_id: u16) -> Option<&'static str> {
+        match method_id {
+            10 => Some(Select::NAME),
+            11 => Some(SelectOk::NAME),
+            20 => Some(Commit::NAME),
+            21 => Some(CommitOk::NAME),
+            30 => Some(Rollback::NAME),
+            31 => Some(RollbackOk::NAME),
+            _ => None,
+        }
+    }
+
     /// The method's class id and method id.
     #[inline]
     #[must_use]
