@@ -28,7 +28,7 @@ fn class<R: Revision>(id: u16) -> ContentClass {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn methods_of_0_9_1(method in any::<v0_9_1::Method<'static>>()) {
