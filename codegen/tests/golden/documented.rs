@@ -22,6 +22,15 @@ impl<'a> Method<'a> {
         [room::Enter::ID, room::EnterOk::ID, room::Redirect::ID, room::Speak::ID]
     };
 
+    /// The name of the method with this id, for example `queue.declare`; `None` when there is none.
+    #[must_use]
+    pub const fn name_of(id: ::amqp_protocol::MethodId) -> Option<&'static str> {
+        match id.class {
+            room::CLASS_ID => room::Method::name_of(id.method),
+            _ => None,
+        }
+    }
+
     /// The method's class id and method id.
     #[inline]
     #[must_use]
@@ -345,6 +354,18 @@ pub mod room {
                 _ => {
                     Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method"))
                 }
+            }
+        }
+
+        /// The name of the method with this id, for example `queue.declare`; `None` when the class has none.
+        #[must_use]
+        pub const fn name_of(method_id: u16) -> Option<&'static str> {
+            match method_id {
+                10 => Some(Enter::NAME),
+                11 => Some(EnterOk::NAME),
+                50 => Some(Redirect::NAME),
+                60 => Some(Speak::NAME),
+                _ => None,
             }
         }
 
