@@ -12,11 +12,12 @@ trap 'trap "" HUP INT TERM
       wait
       rm -rf "$folder"' EXIT
 cd "$folder" || exit
+: >output
 echo ready
 while read -r order argument; do
     case $order in
     start) # a program, without arguments; answers its process id
-        setpriv --pdeathsig KILL "$argument" </dev/null >>"$folder/output" 2>&1 &
+        setpriv --pdeathsig KILL "$argument" </dev/null >>output 2>&1 &
         kept="$kept $!"
         echo "$!"
         ;;
