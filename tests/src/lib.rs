@@ -9,3 +9,8 @@ mod supervisor;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The Rust example of the client's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../amqp-client/README.md")]
+pub struct ClientReadme;
