@@ -7,6 +7,9 @@
 //! - pika has all 14 properties, of which some may be octets. It cannot write floats; what it reads otherwise than it
 //!   was meant stands in [`pika`].
 //!
+//! RabbitMQ 3.10 takes frames of up to 8 octets over the negotiated size, and splits bodies anew for whoever consumes: that
+//! our frames keep to the size exactly is not shown here.
+//!
 //! The 14th property is `reserved` in the specification and `cluster_id` in both clients.
 
 #[path = "interop/foreign.rs"]
