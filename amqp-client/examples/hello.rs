@@ -1,15 +1,26 @@
 //! Declares a queue, publishes to it, consumes what it published. `AMQP_URL` says where; by default `amqp://localhost`.
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use amqp_client::tokio::connect;
 
 const MESSAGES: usize = 5;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hello: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let url = std::env::var("AMQP_URL").unwrap_or_else(|_| "amqp://localhost".to_owned());
-    let connection = connect(&url).await?;
+    let connection = connect(url).await?;
     let channel = connection.open_channel().await?;
 
     // The server makes up the name, and deletes the queue when this connection ends.

@@ -1,14 +1,25 @@
 //! A fanout exchange with one queue bound to it: publishes to the exchange, consumes from the queue. `AMQP_URL` says where;
-//! by default `amqp://localhost`.
+//! by default `amqp://localhost`. The exchange `test_x` and the durable queue `test_q` stay on the server.
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use amqp_client::tokio::connect;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("seed_fanout: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let url = std::env::var("AMQP_URL").unwrap_or_else(|_| "amqp://localhost".to_owned());
-    let connection = connect(&url).await?;
+    let connection = connect(url).await?;
     let channel = connection.open_channel().await?;
 
     channel.exchange_declare("test_x", "fanout").await?;

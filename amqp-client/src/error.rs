@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use amqp_protocol::table::TableError;
-use amqp_protocol::v0_9_1::constants;
+use amqp_protocol::v0_9_1::{Method, constants};
 use amqp_protocol::{ChannelId, DecodeError, DecodeErrorKind, MethodId, ProtocolHeader, ReplyCode, TooLong};
 
 use crate::sans_io::State;
@@ -211,7 +211,7 @@ impl fmt::Display for Close {
             .unwrap_or(&self.reply_text);
         write!(f, ": {}", text.strip_prefix(" - ").unwrap_or(text))?;
         if let Some(method) = self.method {
-            match amqp_protocol::v0_9_1::Method::name_of(method) {
+            match Method::name_of(method) {
                 Some(name) => write!(f, " ({name})")?,
                 None => write!(f, " ({method})")?,
             }
@@ -260,7 +260,7 @@ pub enum Violation {
     #[error("{0}")]
     Malformed(DecodeError),
     /// A method came that cannot stand here.
-    #[error("unexpected method {method} on channel {channel}")]
+    #[error("unexpected {} ({method}) on channel {channel}", Method::name_of(*method).unwrap_or("method"))]
     UnexpectedMethod {
         /// The channel it came on.
         channel: ChannelId,

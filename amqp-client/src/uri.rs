@@ -1,6 +1,7 @@
 //! Reads `amqp://user:password@host:port/vhost?key=value`. Connecting to what it names is the adapters' work.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -126,8 +127,14 @@ impl fmt::Display for UriPart {
 #[non_exhaustive]
 pub enum UriErrorReason {
     /// The scheme is not one that this build can speak.
-    #[error("expected `amqp://`")]
+    #[error("expected `amqp://` (TLS, `amqps://`, is not supported)")]
     UnsupportedScheme,
+    /// An `@` behind the address: most often a user or password with a character that ends it.
+    #[error("a `/`, `?`, `#` or `@` in user, password or virtual host must be percent-encoded")]
+    Delimiter,
+    /// Neither a host name nor an IP address.
+    #[error("expected a host name or an IP address")]
+    HostName,
     /// A percent sign without two hexadecimal digits behind it.
     #[error("a `%` must be followed by two hexadecimal digits")]
     PercentEncoding,
@@ -174,6 +181,11 @@ impl FromStr for Uri {
         if !scheme.eq_ignore_ascii_case("amqp") || !text.contains("://") {
             return Err(refuse(UriPart::Scheme, UriErrorReason::UnsupportedScheme));
         }
+        // Whatever stands before such an `@` may be part of a password, which no error may repeat.
+        let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        if rest.rfind('@').is_some_and(|at| at > authority_end) {
+            return Err(refuse(UriPart::Password, UriErrorReason::Delimiter));
+        }
         if rest.contains('#') {
             return Err(refuse(UriPart::VirtualHost, UriErrorReason::Fragment));
         }
@@ -211,6 +223,14 @@ impl TryFrom<&str> for Uri {
     }
 }
 
+impl TryFrom<String> for Uri {
+    type Error = UriError;
+
+    fn try_from(text: String) -> Result<Self, UriError> {
+        text.parse()
+    }
+}
+
 impl TryFrom<&String> for Uri {
     type Error = UriError;
 
@@ -235,6 +255,7 @@ fn read_address(text: &str, uri: &mut Uri) -> Result<(), UriError> {
     let (host, port) = if let Some(inner) = text.strip_prefix('[') {
         let (host, behind) = inner
             .split_once(']')
+            .filter(|(host, _)| is_ipv6(host))
             .ok_or_else(|| refuse(UriPart::Host, UriErrorReason::Brackets))?;
         match behind.strip_prefix(':') {
             None if !behind.is_empty() => return Err(refuse(UriPart::Host, UriErrorReason::Brackets)),
@@ -250,12 +271,23 @@ fn read_address(text: &str, uri: &mut Uri) -> Result<(), UriError> {
         }
     };
     if !host.is_empty() {
-        uri.host = decode(host, UriPart::Host)?;
+        let host = decode(host, UriPart::Host)?;
+        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
+        if !host.chars().all(is_name) && !is_ipv6(&host) {
+            return Err(refuse(UriPart::Host, UriErrorReason::HostName));
+        }
+        uri.host = host;
     }
     if let Some(port) = port.filter(|port| !port.is_empty()) {
         uri.port = number(port, UriPart::Port, 1, u16::MAX.into())? as u16;
     }
     Ok(())
+}
+
+/// An IPv6 address, perhaps with a zone behind a percent sign.
+fn is_ipv6(host: &str) -> bool {
+    let address = host.split_once('%').map_or(host, |(address, _)| address);
+    address.parse::<Ipv6Addr>().is_ok()
 }
 
 fn read_virtual_host(path: &str) -> Result<String, UriError> {
@@ -393,6 +425,14 @@ mod tests {
                 R::NotInRange { min: 1, max: 65535 },
             ),
             ("amqp://h:+1", UriPart::Port, R::NotInRange { min: 1, max: 65535 }),
+            ("amqps://h", UriPart::Scheme, R::UnsupportedScheme),
+            ("amqp://[foo]", UriPart::Host, R::Brackets),
+            ("amqp://h ", UriPart::Host, R::HostName),
+            ("amqp://h%00", UriPart::Host, R::HostName),
+            ("amqp://h1,h2", UriPart::Host, R::HostName),
+            ("amqp://u:1234/p@h", UriPart::Password, R::Delimiter),
+            ("amqp://u:1234?p@h/", UriPart::Password, R::Delimiter),
+            ("amqp://u:1#p@h", UriPart::Password, R::Delimiter),
             ("amqp://h/a/b", UriPart::VirtualHost, R::Slash),
             ("amqp://h/a#b", UriPart::VirtualHost, R::Fragment),
             (
@@ -422,7 +462,14 @@ mod tests {
         let uri = parse("amqp://user:s3cret@[::1]/v%2f");
         assert!(!format!("{uri:?} {uri}").contains("s3cret"));
         assert_eq!(uri.to_string(), "amqp://user@[::1]:5672/v%2F");
-        let error = "amqp://user:s3cret%@h".parse::<Uri>().unwrap_err();
-        assert!(!format!("{error:?} {error}").contains("s3cret"));
+        for text in [
+            "amqp://user:s3cret%@h",
+            "amqp://u:?s3cret@h",
+            "amqp://u:1?s3cret@h/",
+            "amqp://u:/s3cret@h",
+        ] {
+            let error = text.parse::<Uri>().unwrap_err();
+            assert!(!format!("{error:?} {error}").contains("s3cret"), "{text}");
+        }
     }
 }

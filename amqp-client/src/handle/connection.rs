@@ -18,7 +18,8 @@ use crate::sans_io::State;
 /// A connection to a server. Clones are the same connection; it closes in order when the last of them, and of its channels,
 /// consumers and deliveries, is dropped.
 ///
-/// It does nothing by itself: the driver that came with it must be polled.
+/// It does nothing by itself: the driver that came with it must be polled, also to send what was published and the close.
+/// A program that ends, or a runtime that is dropped, ends the driver too: await [`close`](Self::close) before.
 #[derive(Debug, Clone)]
 pub struct Connection {
     handle: Arc<ConnectionHandle>,

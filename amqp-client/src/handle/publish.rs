@@ -45,11 +45,6 @@ macro_rules! short_string_properties {
 }
 
 impl<'a, C> Request<'a, C, Publish<'a>> {
-    /// The server returns the message when no queue gets it.
-    pub fn mandatory(self) -> Self {
-        self.set(|publish| publish.method.mandatory = true)
-    }
-
     /// Replaces all properties.
     pub fn properties(self, properties: basic::Properties<'a>) -> Self {
         self.set(|publish| publish.properties = properties)
