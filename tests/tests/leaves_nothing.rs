@@ -26,8 +26,7 @@ struct Run {
 
 impl Run {
     fn start(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("amqp-leaves-{name}-{}", std::process::id()));
-        fs::create_dir(&folder).unwrap();
+        let folder = new_folder(name);
         let services = enabled_services();
         let mut process = Command::new(env!("CARGO_BIN_EXE_with-broker"))
             .args(["sh", "-c", "sleep 1000 & echo started; read -r line"])
@@ -111,6 +110,33 @@ mod private_node {
     }
 
     #[test]
+    fn after_the_first_command_of_the_readme() {
+        let folder = new_folder("hello");
+        let (services, policy) = (enabled_services(), fs::read("/usr/sbin/policy-rc.d").ok());
+        let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../quick-start"))
+            .arg("hello")
+            .env_remove("AMQP_URL")
+            .env("TMPDIR", &folder)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(
+            said.contains("published Hello") && said.contains("consumed  Hello"),
+            "{said}"
+        );
+        eventually("processes", || processes(&folder), Vec::is_empty);
+        eventually("files", || files(&folder), Vec::is_empty);
+        assert_eq!(enabled_services(), services);
+        assert_eq!(fs::read("/usr/sbin/policy-rc.d").ok(), policy);
+        fs::remove_dir(&folder).unwrap();
+    }
+
+    #[test]
     fn after_an_interrupt_from_the_terminal() {
         let run = Run::start("interrupt");
         kill_process_group(run.pid(), Signal::INT).unwrap();
@@ -136,6 +162,13 @@ mod private_node {
         drop(run.process.stdin.take());
         assert_eq!(run.assert_leaves_nothing().code(), Some(1));
     }
+}
+
+/// The temporary folder of a run, by whose name its processes are known.
+fn new_folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("amqp-leaves-{name}-{}", std::process::id()));
+    fs::create_dir(&folder).unwrap();
+    folder
 }
 
 fn eventually<T: std::fmt::Debug>(what: &str, observe: impl Fn() -> T, good: impl Fn(&T) -> bool) {
