@@ -216,6 +216,7 @@ impl Assembler {
 mod tests {
     use super::*;
     use crate::testing::three_ways;
+    use crate::wire::PropertyFlags;
 
     /// A class of one property, a flag without a value.
     #[derive(Debug, PartialEq)]
@@ -226,13 +227,14 @@ mod tests {
             2
         }
         fn encode(&self, writer: &mut Writer<'_>) {
-            writer.property_flags([self.0]);
+            writer.property_flags(PropertyFlags::new([self.0]));
         }
     }
 
     impl Decode<'_> for Flag {
         fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-            reader.property_flags("test.properties").map(|[flag]| Self(flag))
+            let flags = reader.property_flags::<1>("test.properties")?;
+            Ok(Self(flags.has(0)))
         }
     }
 

@@ -66,8 +66,7 @@ pub use crate::method::{
 pub use crate::table::{FieldArray, FieldTable, FieldValue};
 #[doc(inline)]
 pub use crate::wire::{
-    ChannelId, Content, DeliveryTag, LongStr, Reader, ReplyCode, Severity, ShortStr, Writer,
-    property_flags_len,
+    ChannelId, Content, DeliveryTag, LongStr, PropertyFlags, Reader, ReplyCode, Severity, ShortStr, Writer,
 };
 
 /// What generated code needs of other crates, under the features that bring them.

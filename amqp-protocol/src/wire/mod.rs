@@ -1,6 +1,7 @@
 //! The wire's primitive types: numbers with a meaning, octet strings, and the reader and writer of them all.
 //! Field tables have their own module, [`table`](crate::table).
 
+mod flags;
 mod reader;
 mod strings;
 #[cfg(test)]
@@ -9,9 +10,10 @@ mod writer;
 
 use std::fmt;
 
+pub use flags::PropertyFlags;
 pub use reader::Reader;
 pub use strings::{LongStr, ShortStr};
-pub use writer::{Writer, property_flags_len};
+pub use writer::Writer;
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {

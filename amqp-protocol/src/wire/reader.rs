@@ -3,7 +3,7 @@
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::method::MethodId;
 use crate::table::{self, FieldTable};
-use crate::wire::{Content, DeliveryTag, LongStr, ReplyCode, ShortStr};
+use crate::wire::{Content, DeliveryTag, LongStr, PropertyFlags, ReplyCode, ShortStr};
 
 /// Takes fields off the front of a slice and borrows from it.
 ///
@@ -242,59 +242,9 @@ impl<'a> Reader<'a> {
     pub fn property_flags<const COUNT: usize>(
         &mut self,
         context: &'static str,
-    ) -> Result<[bool; COUNT], DecodeError> {
-        if COUNT > 15 {
-            return self.property_flag_words(context);
-        }
-        let mut words = self.clone();
-        let word = words.short(context)?;
-        let undefined = 0xFFFF_u16.checked_shr(COUNT as u32).unwrap_or(1);
-        let word = if word & undefined == 0 {
-            *self = words;
-            word
-        } else {
-            self.superfluous_flag_words::<COUNT>(context)?
-        };
-        Ok(std::array::from_fn(|flag| word >> (15 - flag % 16) & 1 == 1))
-    }
-
-    /// The flags that fit into one word, of a sender who wrote more words, or of one who set others.
-    #[cold]
-    fn superfluous_flag_words<const COUNT: usize>(
-        &mut self,
-        context: &'static str,
-    ) -> Result<u16, DecodeError> {
-        let flags = self.property_flag_words::<COUNT>(context)?;
-        let bits = flags.iter().zip((1..16).rev());
-        Ok(bits.fold(0, |word, (&flag, bit)| word | u16::from(flag) << bit))
-    }
-
-    /// Any number of flag words.
-    fn property_flag_words<const COUNT: usize>(
-        &mut self,
-        context: &'static str,
-    ) -> Result<[bool; COUNT], DecodeError> {
-        let mut flags = [false; COUNT];
-        let mut words = self.clone();
-        for first in (0..).step_by(15) {
-            let start = words.offset();
-            let word = words.short(context)?;
-            for (index, bit) in (1..16).rev().enumerate() {
-                if word >> bit & 1 == 1 {
-                    match flags.get_mut(first + index) {
-                        Some(flag) => *flag = true,
-                        None => {
-                            return Err(DecodeError::new(DecodeErrorKind::UnknownProperty, start, context));
-                        }
-                    }
-                }
-            }
-            if word & 1 == 0 {
-                break;
-            }
-        }
-        *self = words;
-        Ok(flags)
+    ) -> Result<PropertyFlags, DecodeError> {
+        const { assert!(COUNT <= PropertyFlags::MAX, "more than 60 properties") };
+        PropertyFlags::read(self, COUNT, context)
     }
 
     /// The domain `content` of AMQP 0-9: an octet, 0 for inline and 1 for a reference, and a long string.

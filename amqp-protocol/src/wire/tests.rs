@@ -82,41 +82,52 @@ fn bits_are_packed_from_the_least_significant_on() {
     assert_eq!(written(|w| w.bits([true; 8])), b"\xFF");
 }
 
+/// Writes the flags as these octets, and reads them from these.
+#[track_caller]
+fn property_flags<const COUNT: usize>(flags: [bool; COUNT], octets: &[u8]) {
+    let set = PropertyFlags::new(flags);
+    assert_eq!(std::array::from_fn(|index| set.has(index)), flags);
+    assert_eq!(written(|w| w.property_flags(set)), octets);
+    assert_eq!(set.encoded_len(), octets.len());
+    assert_eq!(three_ways(octets, |r| r.property_flags::<COUNT>("x")), set);
+}
+
 #[test]
 fn property_flags_of_one_word() {
     let mut flags = [false; 14];
-    assert_eq!(three_ways(b"\0\0", |r| r.property_flags("x")), flags);
+    property_flags(flags, b"\0\0");
     (flags[0], flags[2], flags[13]) = (true, true, true);
-    assert_eq!(three_ways(b"\xA0\x04", |r| r.property_flags("x")), flags);
-    assert_eq!(written(|w| w.property_flags(flags)), b"\xA0\x04");
-    assert_eq!(three_ways(b"\xFF\xFE", |r| r.property_flags("x")), [true; 15]);
-    assert_eq!(written(|w| w.property_flags([true; 15])), b"\xFF\xFE");
-    assert_eq!(three_ways(b"\0\0", |r| r.property_flags("x")), []);
-    assert_eq!(written(|w| w.property_flags([])), b"\0\0");
+    property_flags(flags, b"\xA0\x04");
+    property_flags([true; 15], b"\xFF\xFE");
+    property_flags([], b"\0\0");
+    assert!(!PropertyFlags::new([true]).has(usize::MAX));
 }
 
 #[test]
 fn property_flags_of_several_words() {
     let mut flags = [false; 31];
     (flags[0], flags[15], flags[30]) = (true, true, true);
-    let octets = b"\x80\x01\x80\x01\x80\0";
-    assert_eq!(three_ways(octets, |r| r.property_flags("x")), flags);
-    assert_eq!(written(|w| w.property_flags(flags)), octets);
+    property_flags(flags, b"\x80\x01\x80\x01\x80\0");
     flags[30] = false;
-    assert_eq!(
-        written(|w| w.property_flags(flags)),
-        b"\x80\x01\x80\0",
-        "words end at the last flag"
-    );
+    // Words end at the last flag.
+    property_flags(flags, b"\x80\x01\x80\0");
+    property_flags([true; 60], b"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFE");
 }
 
 #[test]
 fn superfluous_flag_words_survive_and_unknown_flags_do_not() {
     assert_eq!(
-        three_ways(b"\x80\x01\0\x01\0\0", |r| r.property_flags("x")),
-        [true, false]
+        three_ways(b"\x80\x01\0\x01\0\0", |r| r.property_flags::<2>("x")),
+        PropertyFlags::new([true, false])
     );
-    assert_eq!(three_ways(b"\0\x01\0\0", |r| r.property_flags("x")), []);
+    let none = three_ways(b"\0\x01\0\x01\0\x01\0\x01\0\x01\0\0", |r| {
+        r.property_flags::<0>("x")
+    });
+    assert_eq!(none, PropertyFlags::default());
+    let error = Reader::new(b"\0\x01\0\x01\0\x01\0\x01\0\x02")
+        .property_flags::<60>("x")
+        .unwrap_err();
+    assert_eq!((error.kind, error.offset), (DecodeErrorKind::UnknownProperty, 8));
     for octets in [&b"\0\x02"[..], b"\x80\x01\x80\0", b"\xFF\xFF\0\0"] {
         let mut reader = Reader::new(octets);
         let error = reader.property_flags::<14>("basic.properties").unwrap_err();

@@ -2,7 +2,7 @@
 
 use crate::method::MethodId;
 use crate::table::FieldTable;
-use crate::wire::{Content, DeliveryTag, LongStr, ReplyCode, ShortStr};
+use crate::wire::{Content, DeliveryTag, LongStr, PropertyFlags, ReplyCode, ShortStr};
 
 /// Appends fields to a buffer. The methods are named as those of [`Reader`](crate::Reader), and none can fail.
 ///
@@ -110,19 +110,9 @@ impl<'b> Writer<'b> {
 
     /// The flags of a class's properties, in as few words as carry them all, at least one.
     #[inline]
-    pub fn property_flags<const COUNT: usize>(&mut self, flags: [bool; COUNT]) {
-        let word = |flags: &[bool]| {
-            flags
-                .iter()
-                .rfold(0_u16, |word, &flag| (word | u16::from(flag) << 15) >> 1)
-                << 1
-        };
-        if COUNT <= 15 {
-            return self.short(word(&flags));
-        }
-        let words = property_flags_len(flags) / 2;
-        for (index, flags) in flags.chunks(15).take(words).enumerate() {
-            self.short(word(flags) | u16::from(index + 1 < words));
+    pub fn property_flags(&mut self, flags: PropertyFlags) {
+        for word in flags.words() {
+            self.short(word);
         }
     }
 
@@ -165,15 +155,4 @@ impl<'b> Writer<'b> {
         self.long(octets.len() as u32);
         self.octets(octets);
     }
-}
-
-/// How many octets [`Writer::property_flags`] writes for these flags: two for each word up to the last one that carries a
-/// flag, and never fewer than two.
-#[inline]
-pub fn property_flags_len<const COUNT: usize>(flags: [bool; COUNT]) -> usize {
-    if COUNT <= 15 {
-        return 2;
-    }
-    let used = flags.iter().rposition(|&flag| flag).map_or(0, |last| last + 1);
-    used.div_ceil(15).max(1) * 2
 }

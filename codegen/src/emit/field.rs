@@ -101,9 +101,9 @@ pub(super) fn argument(field: &Field, value: &TokenStream) -> TokenStream {
 /// The name of a local variable that holds the field while decoding.
 pub(super) fn local(field: &Field) -> Ident {
     let name = field_ident(&field.name);
-    // `reader` is the parameter that the next field is read from.
-    if name == "reader" {
-        format_ident!("reader_")
+    // The next field is read from `reader`, and if it is a property then because `flags` says so.
+    if name == "reader" || name == "flags" {
+        format_ident!("{name}_")
     } else {
         name
     }

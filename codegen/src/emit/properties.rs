@@ -97,17 +97,17 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
             quote!(if let Some(value) = self.#name { writer.#call(value); })
         }
     });
-    let locals: Vec<_> = class.properties.iter().map(field::local).collect();
-    let reads = class
-        .properties
-        .iter()
-        .filter(|item| item.wire != WireType::Bit)
-        .map(|item| {
-            let local = field::local(item);
+    let reads = class.properties.iter().enumerate().map(|(index, item)| {
+        let local = field::local(item);
+        let index = proc_macro2::Literal::usize_unsuffixed(index);
+        if item.wire == WireType::Bit {
+            quote!(let #local = flags.has(#index);)
+        } else {
             let call = field::call(item);
             let context = field::context(&path, item);
-            quote!(let #local = if #local { Some(reader.#call(#context)?) } else { None };)
-        });
+            quote!(let #local = if flags.has(#index) { Some(reader.#call(#context)?) } else { None };)
+        }
+    });
     let inits = class.properties.iter().map(|item| {
         let name = field_ident(&item.name);
         let local = field::local(item);
@@ -118,19 +118,21 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
         }
     });
     let len = match valued().count() {
-        0 => quote!(amqp::property_flags_len(self.flags())),
+        0 => quote!(self.flags().encoded_len()),
         _ => quote! {
-            let mut len = amqp::property_flags_len(self.flags());
+            let mut len = self.flags().encoded_len();
             #(#lens)*
             len
         },
     };
     let count = proc_macro2::Literal::usize_unsuffixed(class.properties.len());
+    let flags_local = (!class.properties.is_empty()).then(|| quote!(let flags =));
     quote! {
         impl Properties #anonymous {
             /// Which properties are present, in the order of the flags.
-            const fn flags(&self) -> [bool; #count] {
-                [#(#flags),*]
+            #[inline]
+            fn flags(&self) -> amqp::PropertyFlags {
+                amqp::PropertyFlags::new([#(#flags),*])
             }
         }
 
@@ -150,7 +152,7 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
         impl<'a> amqp::Decode<'a> for Properties #a {
             #[inline]
             fn decode(reader: &mut amqp::Reader<'a>) -> Result<Self, amqp::DecodeError> {
-                let [#(#locals),*] = reader.property_flags(#path)?;
+                #flags_local reader.property_flags::<#count>(#path)?;
                 #(#reads)*
                 Ok(Self { #(#inits),* })
             }

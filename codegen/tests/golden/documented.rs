@@ -255,15 +255,19 @@ pub mod room {
 
     impl Properties<'_> {
         /// Which properties are present, in the order of the flags.
-        const fn flags(&self) -> [bool; 2] {
-            [self.content_type.is_some(), self.headers.is_some()]
+        #[inline]
+        fn flags(&self) -> amqp::PropertyFlags {
+            amqp::PropertyFlags::new([
+                self.content_type.is_some(),
+                self.headers.is_some(),
+            ])
         }
     }
 
     impl amqp::Encode for Properties<'_> {
         #[inline]
         fn encoded_len(&self) -> usize {
-            let mut len = amqp::property_flags_len(self.flags());
+            let mut len = self.flags().encoded_len();
             if let Some(value) = &self.content_type {
                 len += value.encoded_len();
             }
@@ -288,13 +292,13 @@ pub mod room {
     impl<'a> amqp::Decode<'a> for Properties<'a> {
         #[inline]
         fn decode(reader: &mut amqp::Reader<'a>) -> Result<Self, amqp::DecodeError> {
-            let [content_type, headers] = reader.property_flags("room.properties")?;
-            let content_type = if content_type {
+            let flags = reader.property_flags::<2>("room.properties")?;
+            let content_type = if flags.has(0) {
                 Some(reader.shortstr("room.properties.content_type")?)
             } else {
                 None
             };
-            let headers = if headers {
+            let headers = if flags.has(1) {
                 Some(reader.table("room.properties.headers")?)
             } else {
                 None
