@@ -37,11 +37,17 @@ impl<'a> Method<'a> {
         id: amqp::MethodId,
         reader: &mut amqp::Reader<'a>,
     ) -> Result<Self, amqp::DecodeError> {
-        match id.method {
-            10 => amqp::Decode::decode(reader).map(Self::Request),
-            11 => amqp::Decode::decode(reader).map(Self::RequestOk),
-            _ => Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method")),
-        }
+        Ok(
+            match id.method {
+                10 => Self::Request(amqp::Decode::decode(reader)?),
+                11 => Self::RequestOk(amqp::Decode::decode(reader)?),
+                _ => {
+                    return Err(
+                        reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method"),
+                    );
+                }
+            },
+        )
     }
 
     /// The name of the method with this id, for example `queue.declare`; `None` when the class has none.

@@ -89,18 +89,20 @@ impl<'a> ::amqp_protocol::Decode<'a> for Method<'a> {
         reader: &mut ::amqp_protocol::Reader<'a>,
     ) -> Result<Self, ::amqp_protocol::DecodeError> {
         let id = reader.method_id("method")?;
-        match id.class {
-            room::CLASS_ID => room::Method::decode_arguments(id, reader).map(Self::Room),
-            _ => {
-                Err(
-                    reader
-                        .error(
-                            ::amqp_protocol::DecodeErrorKind::UnknownClass(id.class),
-                            "method",
-                        ),
-                )
-            }
-        }
+        Ok(
+            match id.class {
+                room::CLASS_ID => Self::Room(room::Method::decode_arguments(id, reader)?),
+                _ => {
+                    return Err(
+                        reader
+                            .error(
+                                ::amqp_protocol::DecodeErrorKind::UnknownClass(id.class),
+                                "method",
+                            ),
+                    );
+                }
+            },
+        )
     }
 }
 
@@ -350,15 +352,20 @@ pub mod room {
             id: amqp::MethodId,
             reader: &mut amqp::Reader<'a>,
         ) -> Result<Self, amqp::DecodeError> {
-            match id.method {
-                10 => amqp::Decode::decode(reader).map(Self::Enter),
-                11 => amqp::Decode::decode(reader).map(Self::EnterOk),
-                50 => amqp::Decode::decode(reader).map(Self::Redirect),
-                60 => amqp::Decode::decode(reader).map(Self::Speak),
-                _ => {
-                    Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method"))
-                }
-            }
+            Ok(
+                match id.method {
+                    10 => Self::Enter(amqp::Decode::decode(reader)?),
+                    11 => Self::EnterOk(amqp::Decode::decode(reader)?),
+                    50 => Self::Redirect(amqp::Decode::decode(reader)?),
+                    60 => Self::Speak(amqp::Decode::decode(reader)?),
+                    _ => {
+                        return Err(
+                            reader
+                                .error(amqp::DecodeErrorKind::UnknownMethod(id), "method"),
+                        );
+                    }
+                },
+            )
         }
 
         /// The name of the method with this id, for example `queue.declare`; `None` when the class has none.

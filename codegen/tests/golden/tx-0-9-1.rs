@@ -40,15 +40,21 @@ impl Method {
         id: amqp::MethodId,
         reader: &mut amqp::Reader<'_>,
     ) -> Result<Self, amqp::DecodeError> {
-        match id.method {
-            10 => amqp::Decode::decode(reader).map(Self::Select),
-            11 => amqp::Decode::decode(reader).map(Self::SelectOk),
-            20 => amqp::Decode::decode(reader).map(Self::Commit),
-            21 => amqp::Decode::decode(reader).map(Self::CommitOk),
-            30 => amqp::Decode::decode(reader).map(Self::Rollback),
-            31 => amqp::Decode::decode(reader).map(Self::RollbackOk),
-            _ => Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method")),
-        }
+        Ok(
+            match id.method {
+                10 => Self::Select(amqp::Decode::decode(reader)?),
+                11 => Self::SelectOk(amqp::Decode::decode(reader)?),
+                20 => Self::Commit(amqp::Decode::decode(reader)?),
+                21 => Self::CommitOk(amqp::Decode::decode(reader)?),
+                30 => Self::Rollback(amqp::Decode::decode(reader)?),
+                31 => Self::RollbackOk(amqp::Decode::decode(reader)?),
+                _ => {
+                    return Err(
+                        reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method"),
+                    );
+                }
+            },
+        )
     }
 
     /// The name of the method with this id, for example `queue.declare`; `None` when the class has none.
