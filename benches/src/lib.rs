@@ -13,7 +13,7 @@ mod sum;
 pub mod values;
 
 pub use floor::Floor;
-pub use ours::Ours;
+pub use ours::{Ours, OursAny};
 pub use peer_amq_protocol::AmqProtocol;
 pub use peer_amqp_serde::AmqpSerde;
 pub use scenario::{Case, Direction, Scenario, VARIANTS, cases, verify};

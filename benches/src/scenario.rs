@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use crate::values::{self, DECLARE, DELIVER, PUBLISH, TABLE};
-use crate::{AmqProtocol, AmqpSerde, Codec, Floor, Light, Ours, Sum, Thorough};
+use crate::{AmqProtocol, AmqpSerde, Codec, Floor, Light, Ours, OursAny, Sum, Thorough};
 
 /// The codecs, in the order of the table.
 pub const VARIANTS: [&str; 4] = ["ours", "amq-protocol", "amqp_serde", "floor"];
@@ -36,8 +36,10 @@ impl Scenario {
 /// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// Octets in, every field read.
+    /// Octets in, every field read; ours knows which method comes.
     Decode,
+    /// The same, but ours decodes the enum over all methods.
+    DecodeAny,
     /// Values in, octets in a buffer that is kept.
     Encode,
 }
@@ -78,6 +80,21 @@ macro_rules! encode {
 
 /// All cases.
 pub fn cases() -> Vec<Case> {
+    macro_rules! any {
+        ($scenario:ident, $encode:ident, $decode:ident, $values:expr) => {{
+            let octets = || Floor::default().$encode(&$values).to_vec();
+            Case {
+                scenario: Scenario::$scenario,
+                direction: Direction::DecodeAny,
+                run: [
+                    decode!(OursAny, $decode, octets()),
+                    decode!(AmqProtocol, $decode, octets()),
+                    decode!(AmqpSerde, $decode, octets()),
+                    decode!(Floor, $decode, octets()),
+                ],
+            }
+        }};
+    }
     macro_rules! case {
         ($scenario:ident, $encode:ident, $decode:ident, $values:expr) => {{
             let octets = || Floor::default().$encode(&$values).to_vec();
@@ -113,6 +130,11 @@ pub fn cases() -> Vec<Case> {
     ]
     .into_iter()
     .flatten()
+    .chain([
+        any!(Publish, encode_publish, decode_publish, PUBLISH),
+        any!(Declare, encode_declare, decode_declare, DECLARE),
+        any!(Deliver, encode_deliver, decode_deliver, DELIVER),
+    ])
     .collect()
 }
 
@@ -159,6 +181,29 @@ pub fn verify() {
     verify!(encode_publish, decode_publish, PUBLISH, |sum| PUBLISH.sum(sum));
     verify!(encode_declare, decode_declare, DECLARE, |sum| DECLARE.sum(sum));
     verify!(encode_deliver, decode_deliver, DELIVER, |sum| DELIVER.sum(sum));
+    let any = [
+        (
+            total(|sum| PUBLISH.sum(sum)),
+            total(|sum| {
+                OursAny::decode_publish(Ours::default().encode_publish(&PUBLISH), sum);
+            }),
+        ),
+        (
+            total(|sum| DECLARE.sum(sum)),
+            total(|sum| {
+                OursAny::decode_declare(Ours::default().encode_declare(&DECLARE), sum);
+            }),
+        ),
+        (
+            total(|sum| DELIVER.sum(sum)),
+            total(|sum| {
+                OursAny::decode_deliver(Ours::default().encode_deliver(&DELIVER), sum);
+            }),
+        ),
+    ];
+    for (expected, found) in any {
+        assert_eq!(expected, found, "through the enum over all methods");
+    }
     verify!(encode_table, decode_table, TABLE, |sum| values::table_sum(
         TABLE, sum
     ));
