@@ -151,10 +151,10 @@ fn method_enum(class: &Class, root: &Lifetimes, options: Options) -> TokenStream
                 id: amqp::MethodId,
                 reader: &mut amqp::Reader #reader,
             ) -> Result<Self, amqp::DecodeError> {
-                Ok(match id.method {
-                    #(#indices => Self::#names(amqp::Decode::decode(reader)?),)*
-                    _ => return Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method")),
-                })
+                match id.method {
+                    #(#indices => Ok(Self::#names(amqp::Decode::decode(reader)?)),)*
+                    _ => Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method")),
+                }
             }
 
             /// The name of the method with this id, for example `queue.declare`; `None` when the class has none.

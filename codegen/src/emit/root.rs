@@ -145,10 +145,10 @@ fn methods(protocol: &Protocol, options: Options) -> TokenStream {
             #[inline]
             fn decode(reader: &mut ::amqp_protocol::Reader<'a>) -> Result<Self, ::amqp_protocol::DecodeError> {
                 let id = reader.method_id("method")?;
-                Ok(match id.class {
-                    #(#modules::CLASS_ID => Self::#variants(#modules::Method::decode_arguments(id, reader)?),)*
-                    _ => return Err(reader.error(::amqp_protocol::DecodeErrorKind::UnknownClass(id.class), "method")),
-                })
+                match id.class {
+                    #(#modules::CLASS_ID => Ok(Self::#variants(#modules::Method::decode_arguments(id, reader)?)),)*
+                    _ => Err(reader.error(::amqp_protocol::DecodeErrorKind::UnknownClass(id.class), "method")),
+                }
             }
         }
 

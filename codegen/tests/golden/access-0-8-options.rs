@@ -37,17 +37,11 @@ impl<'a> Method<'a> {
         id: amqp::MethodId,
         reader: &mut amqp::Reader<'a>,
     ) -> Result<Self, amqp::DecodeError> {
-        Ok(
-            match id.method {
-                10 => Self::Request(amqp::Decode::decode(reader)?),
-                11 => Self::RequestOk(amqp::Decode::decode(reader)?),
-                _ => {
-                    return Err(
-                        reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method"),
-                    );
-                }
-            },
-        )
+        match id.method {
+            10 => Ok(Self::Request(amqp::Decode::decode(reader)?)),
+            11 => Ok(Self::RequestOk(amqp::Decode::decode(reader)?)),
+            _ => Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method")),
+        }
     }
 
     /// The name of the method with this id, for example `queue.declare`; `None` when the class has none.

@@ -89,20 +89,18 @@ impl<'a> ::amqp_protocol::Decode<'a> for Method<'a> {
         reader: &mut ::amqp_protocol::Reader<'a>,
     ) -> Result<Self, ::amqp_protocol::DecodeError> {
         let id = reader.method_id("method")?;
-        Ok(
-            match id.class {
-                room::CLASS_ID => Self::Room(room::Method::decode_arguments(id, reader)?),
-                _ => {
-                    return Err(
-                        reader
-                            .error(
-                                ::amqp_protocol::DecodeErrorKind::UnknownClass(id.class),
-                                "method",
-                            ),
-                    );
-                }
-            },
-        )
+        match id.class {
+            room::CLASS_ID => Ok(Self::Room(room::Method::decode_arguments(id, reader)?)),
+            _ => {
+                Err(
+                    reader
+                        .error(
+                            ::amqp_protocol::DecodeErrorKind::UnknownClass(id.class),
+                            "method",
+                        ),
+                )
+            }
+        }
     }
 }
 
@@ -352,20 +350,15 @@ pub mod room {
             id: amqp::MethodId,
             reader: &mut amqp::Reader<'a>,
         ) -> Result<Self, amqp::DecodeError> {
-            Ok(
-                match id.method {
-                    10 => Self::Enter(amqp::Decode::decode(reader)?),
-                    11 => Self::EnterOk(amqp::Decode::decode(reader)?),
-                    50 => Self::Redirect(amqp::Decode::decode(reader)?),
-                    60 => Self::Speak(amqp::Decode::decode(reader)?),
-                    _ => {
-                        return Err(
-                            reader
-                                .error(amqp::DecodeErrorKind::UnknownMethod(id), "method"),
-                        );
-                    }
-                },
-            )
+            match id.method {
+                10 => Ok(Self::Enter(amqp::Decode::decode(reader)?)),
+                11 => Ok(Self::EnterOk(amqp::Decode::decode(reader)?)),
+                50 => Ok(Self::Redirect(amqp::Decode::decode(reader)?)),
+                60 => Ok(Self::Speak(amqp::Decode::decode(reader)?)),
+                _ => {
+                    Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method"))
+                }
+            }
         }
 
         /// The name of the method with this id, for example `queue.declare`; `None` when the class has none.

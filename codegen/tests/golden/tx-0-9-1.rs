@@ -40,21 +40,15 @@ impl Method {
         id: amqp::MethodId,
         reader: &mut amqp::Reader<'_>,
     ) -> Result<Self, amqp::DecodeError> {
-        Ok(
-            match id.method {
-                10 => Self::Select(amqp::Decode::decode(reader)?),
-                11 => Self::SelectOk(amqp::Decode::decode(reader)?),
-                20 => Self::Commit(amqp::Decode::decode(reader)?),
-                21 => Self::CommitOk(amqp::Decode::decode(reader)?),
-                30 => Self::Rollback(amqp::Decode::decode(reader)?),
-                31 => Self::RollbackOk(amqp::Decode::decode(reader)?),
-                _ => {
-                    return Err(
-                        reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method"),
-                    );
-                }
-            },
-        )
+        match id.method {
+            10 => Ok(Self::Select(amqp::Decode::decode(reader)?)),
+            11 => Ok(Self::SelectOk(amqp::Decode::decode(reader)?)),
+            20 => Ok(Self::Commit(amqp::Decode::decode(reader)?)),
+            21 => Ok(Self::CommitOk(amqp::Decode::decode(reader)?)),
+            30 => Ok(Self::Rollback(amqp::Decode::decode(reader)?)),
+            31 => Ok(Self::RollbackOk(amqp::Decode::decode(reader)?)),
+            _ => Err(reader.error(amqp::DecodeErrorKind::UnknownMethod(id), "method")),
+        }
     }
 
     /// The name of the method with this id, for example `queue.declare`; `None` when the class has none.
