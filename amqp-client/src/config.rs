@@ -7,6 +7,8 @@ use amqp_protocol::FieldTable;
 
 /// The settings of one connection, with RabbitMQ's defaults: guest on virtual host `/`.
 ///
+/// [`Duration::MAX`] is no time-out.
+///
 /// ```
 /// use amqp_client::{Config, Credentials};
 ///

@@ -132,33 +132,43 @@ impl Future for PublishMessage<'_> {
     type Output = Result<(), PublishError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
         loop {
-            if let Some(wait) = &mut self.wait {
-                let turn = ready!(Pin::new(wait).poll(cx));
-                self.wait = None;
-                turn?;
-            }
-            let Some(message) = self.message.take() else {
+            let turn = match &mut this.wait {
+                Some(wait) => {
+                    ready!(Pin::new(&mut *wait).poll(cx))?;
+                    Some(wait.request())
+                }
+                None => None,
+            };
+            // Taken out, so that nothing of the caller's is dropped under the lock.
+            let Some(message) = this.message.take() else {
                 return Poll::Pending;
             };
             let message = message?;
-            // What is held back, and how to wait for it.
-            let held = self.channel.with(|inner, key| {
-                if inner.core.may_publish(key) {
-                    inner
-                        .core
-                        .publish(key, &message.method, &message.properties, message.body)?;
-                    return Ok(None);
+            // The request to wait for, if it is held back.
+            let held = this.channel.with(|inner, key| {
+                let held = match turn {
+                    Some(request) => inner.core.take_turn(key, request)?,
+                    None if inner.core.may_publish(key) => None,
+                    None => Some(inner.core.wait_to_publish(Instant::now(), key)?),
+                };
+                match held {
+                    Some(request) => inner.register::<Turn>(request),
+                    None => {
+                        let body = message.body.clone();
+                        inner
+                            .core
+                            .publish(key, &message.method, &message.properties, body)?;
+                    }
                 }
-                let request = inner.core.wait_to_publish(Instant::now(), key)?;
-                inner.register::<Turn>(request);
-                Ok::<_, PublishError>(Some((request, message)))
+                Ok::<_, PublishError>(held)
             })?;
-            let Some((request, message)) = held else {
+            let Some(request) = held else {
                 return Poll::Ready(Ok(()));
             };
-            self.message = Some(Ok(message));
-            self.wait = Some(self.channel.wait(request));
+            this.message = Some(Ok(message));
+            this.wait = Some(this.channel.wait(request));
         }
     }
 }

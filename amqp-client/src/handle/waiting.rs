@@ -91,6 +91,10 @@ impl<'a, T: Outcome> Wait<'a, T> {
             outcome: PhantomData,
         }
     }
+
+    pub(super) fn request(&self) -> RequestId {
+        self.request
+    }
 }
 
 impl<T: Outcome> Future for Wait<'_, T> {

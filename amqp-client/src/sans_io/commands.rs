@@ -9,7 +9,7 @@ use amqp_protocol::{ChannelId, ReplyCode, ShortStr};
 use bytes::Bytes;
 
 use super::channel::{Channel, Expectation, Phase, Purpose, TIMED_OUT_LIMIT, Waiter};
-use super::connection::Connection;
+use super::connection::{Connection, deadline};
 use super::event::{ChannelKey, Event, Reply, RequestId, State};
 use crate::error::{CallError, ChannelError};
 
@@ -133,7 +133,7 @@ impl Connection {
         {
             channel.bury(request, Waiter::Nobody);
         }
-        self.gate.retain(|waiter| waiter.request != request);
+        self.leave_gate(request);
     }
 
     /// Queues a method that a user may send.
@@ -171,7 +171,7 @@ impl Connection {
     ) -> RequestId {
         let request = RequestId(self.next_id());
         self.call_deadlines
-            .insert(request, (now + self.config.call_timeout, key));
+            .insert(request, (deadline(now, self.config.call_timeout), key));
         self.expect_for::<M>(key, Waiter::Waiting(request), purpose);
         request
     }
@@ -182,7 +182,6 @@ impl Connection {
             channel
                 .expectations
                 .push_back(Expectation::of::<M>(waiter, purpose));
-            self.owed += 1;
         }
     }
 
@@ -217,7 +216,6 @@ impl Connection {
         };
         // Nothing is expected behind a close.
         if let Some(Expectation { waiter, .. }) = channel.expectations.pop_back() {
-            self.owed -= 1;
             if let Waiter::Waiting(request) = waiter {
                 self.call_deadlines.remove(&request);
                 let reply = Reply {
@@ -266,9 +264,11 @@ impl Connection {
             channel.phase = Phase::Closing(reason.clone());
         }
         self.end_consumers(key, &reason);
-        self.events
-            .push_back(Event::ChannelEnded { channel: key, reason });
-        self.open_gate();
+        self.events.push_back(Event::ChannelEnded {
+            channel: key,
+            reason: reason.clone(),
+        });
+        self.clear_gate(key, &reason);
     }
 
     /// Tells callers that waited too long; the second on one channel poisons it.
@@ -276,7 +276,7 @@ impl Connection {
         while let Some(entry) = self
             .call_deadlines
             .first_entry()
-            .filter(|entry| entry.get().0 <= now)
+            .filter(|entry| entry.get().0.is_some_and(|at| at <= now))
         {
             let (request, (_, key)) = entry.remove_entry();
             let Some(channel) = self.channel_slot(key) else {

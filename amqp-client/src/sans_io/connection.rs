@@ -2,7 +2,7 @@
 //! out and events up. What frames mean and what commands do stands in the files beside this one.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use amqp_protocol::frame;
 use amqp_protocol::method::Arguments;
@@ -55,21 +55,26 @@ pub struct Connection {
     /// Why channels ended, until their owners let them go.
     pub(super) ended_channels: BTreeMap<ChannelKey, ChannelError>,
     pub(super) consumers: BTreeMap<ConsumerId, Consumer>,
-    /// When each request with a waiter times out, and on which channel. Ids ascend and every call has the same time, so
-    /// the first is always the next.
-    pub(super) call_deadlines: BTreeMap<RequestId, (Instant, ChannelKey)>,
+    /// When each request with a waiter times out, if ever, and on which channel. Ids ascend and every call has the same
+    /// time, so the first is always the next.
+    pub(super) call_deadlines: BTreeMap<RequestId, (Option<Instant>, ChannelKey)>,
+    /// Those who wait to publish, in the order they came, and whose turn it is.
     pub(super) gate: VecDeque<GateWaiter>,
+    pub(super) turn: Option<RequestId>,
     /// Whether connection.blocked is in force.
     pub(super) blocked: bool,
     /// Octets of deliveries that wait for their consumers.
     pub(super) buffered: usize,
-    /// Replies that the server owes on all channels, tombstones included.
-    pub(super) owed: usize,
     next_id: u64,
 
     pub(super) heartbeat: Heartbeat,
     pub(super) events: VecDeque<Event>,
     pub(super) server_properties: FieldTable<'static>,
+}
+
+/// When a time that begins now is over; `None` when the clock does not reach that far.
+pub(super) fn deadline(now: Instant, duration: Duration) -> Option<Instant> {
+    now.checked_add(duration)
 }
 
 impl Connection {
@@ -82,7 +87,7 @@ impl Connection {
         let mut connection = Self {
             state: State::AwaitingStart,
             error: None,
-            deadline: Some(now + config.handshake_timeout),
+            deadline: deadline(now, config.handshake_timeout),
             awaits_close_ok: false,
             outgoing: Outgoing::new(),
             queued: 0,
@@ -96,9 +101,9 @@ impl Connection {
             consumers: BTreeMap::new(),
             call_deadlines: BTreeMap::new(),
             gate: VecDeque::new(),
+            turn: None,
             blocked: false,
             buffered: 0,
-            owed: 0,
             next_id: 0,
             heartbeat: Heartbeat::new(now),
             events: VecDeque::new(),
@@ -175,9 +180,13 @@ impl Connection {
             return None;
         }
         let heartbeat = self.heartbeat.send_at().filter(|_| self.backlog() == 0);
-        let call = self.call_deadlines.first_key_value().map(|(_, (at, _))| *at);
-        let gate = self.gate.front().map(|waiter| waiter.deadline);
-        [self.deadline, heartbeat, self.heartbeat.dead_at(), call, gate]
+        let call = self.call_deadlines.first_key_value().and_then(|(_, (at, _))| *at);
+        let gate = self.gate.front().and_then(|waiter| waiter.deadline);
+        let silence = match self.heartbeat.resume_at() {
+            Some(at) => self.wants_read().then_some(at),
+            None => self.heartbeat.dead_at(),
+        };
+        [self.deadline, heartbeat, silence, call, gate]
             .into_iter()
             .flatten()
             .min()
@@ -206,10 +215,15 @@ impl Connection {
         self.open_gate();
     }
 
-    /// Whether to read from the transport. False while consumers are behind by more than `receive_buffer` and no reply is
-    /// awaited: ask again after they took deliveries, and let TCP hold the server back meanwhile.
+    /// Whether to read from the transport. False while consumers are behind by more than `receive_buffer` and nobody waits
+    /// for a reply: ask again after they took deliveries, and let TCP hold the server back meanwhile.
     pub fn wants_read(&self) -> bool {
-        self.state != State::Closed && (self.buffered < self.config.receive_buffer || self.owed > 0)
+        match self.state {
+            State::Closed => false,
+            // What comes now is thrown away, but for the answer to our close.
+            State::Closing => true,
+            _ => self.buffered <= self.config.receive_buffer || !self.call_deadlines.is_empty(),
+        }
     }
 
     /// Whether [`take_outgoing`](Self::take_outgoing) has something.

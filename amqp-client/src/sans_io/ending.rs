@@ -7,11 +7,9 @@ use amqp_protocol::v0_9_1::connection;
 use amqp_protocol::{ChannelId, ReplyCode, ShortStr};
 
 use super::channel::{Channel, Phase, Waiter};
-use super::connection::Connection;
+use super::connection::{Connection, deadline};
 use super::event::{Event, State};
-use crate::error::{
-    CallError, ChannelError, ConnectionError, PeerViolation, PublishError, TransportError, Violation,
-};
+use crate::error::{CallError, ChannelError, ConnectionError, PeerViolation, TransportError, Violation};
 
 impl Connection {
     /// Takes note that the server will send nothing more.
@@ -83,15 +81,7 @@ impl Connection {
             }
         }
         self.channels.clear();
-        self.owed = 0;
-        for waiter in std::mem::take(&mut self.gate) {
-            let outcome = Err(PublishError::from(error.clone()));
-            self.events.push_back(Event::MayPublish {
-                request: waiter.request,
-                outcome,
-            });
-        }
-        self.deadline = Some(now + self.config.close_timeout);
+        self.deadline = deadline(now, self.config.close_timeout);
         if let Some(close) = close {
             // A close is far smaller than the smallest frame.
             let _ = self.put_method(ChannelId(0), &close);
@@ -103,7 +93,6 @@ impl Connection {
     /// Resolves what waited on a channel that is over.
     pub(super) fn resolve_channel(&mut self, channel: Channel, reason: &ChannelError) {
         let key = channel.key;
-        self.owed = self.owed.saturating_sub(channel.expectations.len());
         for expectation in channel.expectations {
             if let Waiter::Waiting(request) = expectation.waiter {
                 self.call_deadlines.remove(&request);
@@ -126,9 +115,9 @@ impl Connection {
             }
         };
         if channel.held {
-            self.ended_channels.insert(key, reason);
+            self.ended_channels.insert(key, reason.clone());
         }
-        self.open_gate();
+        self.clear_gate(key, &reason);
     }
 
     /// Closing turns into closed as soon as nothing is left to send or to wait for.

@@ -77,7 +77,8 @@ pub enum Event {
         /// Its reply, or why there is none.
         outcome: Result<Reply, CallError>,
     },
-    /// A request of [`wait_to_publish`](super::Connection::wait_to_publish) is over: publish now, or give up.
+    /// A request of [`wait_to_publish`](super::Connection::wait_to_publish) is over:
+    /// [take the turn](super::Connection::take_turn), or give up.
     MayPublish {
         /// Which request.
         request: RequestId,

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 pub(super) struct Heartbeat {
     interval: Option<Duration>,
     sent: Instant,
-    /// Since when nothing came; unknown while reading is paused by us, because what is not read is not silence.
-    silent_since: Option<Instant>,
+    /// Since when nothing came, as far as we listened.
+    silent_since: Instant,
+    /// Whether reading is paused by us: what is not read is not silence.
+    paused: bool,
 }
 
 impl Heartbeat {
@@ -16,7 +18,8 @@ impl Heartbeat {
         Self {
             interval: None,
             sent: now,
-            silent_since: Some(now),
+            silent_since: now,
+            paused: false,
         }
     }
 
@@ -24,7 +27,7 @@ impl Heartbeat {
     pub(super) fn start(&mut self, now: Instant, seconds: u16) {
         self.interval = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
         self.sent = now;
-        self.silent_since = Some(now);
+        self.silent_since = now;
     }
 
     pub(super) fn stop(&mut self) {
@@ -36,16 +39,19 @@ impl Heartbeat {
     }
 
     pub(super) fn received(&mut self, now: Instant) {
-        self.silent_since = Some(now);
+        self.silent_since = now;
     }
 
     /// Reading pauses: silence is not measured until [`resume`](Self::resume).
     pub(super) fn pause(&mut self) {
-        self.silent_since = None;
+        self.paused = true;
     }
 
     pub(super) fn resume(&mut self, now: Instant) {
-        self.silent_since.get_or_insert(now);
+        if self.paused {
+            self.paused = false;
+            self.silent_since = now;
+        }
     }
 
     /// When the next heartbeat must leave: after half an interval without other octets.
@@ -55,6 +61,12 @@ impl Heartbeat {
 
     /// When the peer counts as dead: after two intervals of silence.
     pub(super) fn dead_at(&self) -> Option<Instant> {
-        Some(self.silent_since? + self.interval? * 2)
+        let interval = self.interval.filter(|_| !self.paused)?;
+        Some(self.silent_since + interval * 2)
+    }
+
+    /// When to resume, once reading does: at once.
+    pub(super) fn resume_at(&self) -> Option<Instant> {
+        (self.paused && self.interval.is_some()).then_some(self.silent_since)
     }
 }

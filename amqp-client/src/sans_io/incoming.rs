@@ -239,7 +239,6 @@ impl Connection {
         if waiter == Waiter::TimedOut {
             channel.timed_out -= 1;
         }
-        self.owed -= 1;
         let buried = !matches!(waiter, Waiter::Waiting(_));
         let mut unsettled = false;
         match purpose {

@@ -8,7 +8,7 @@ use amqp_protocol::v0_9_1::basic;
 use amqp_protocol::{ChannelId, DeliveryTag, TooLong, Writer, content};
 use bytes::Bytes;
 
-use super::connection::Connection;
+use super::connection::{Connection, deadline};
 use super::event::{ChannelKey, Event, RequestId};
 use crate::error::{ChannelError, PublishError};
 
@@ -99,12 +99,12 @@ pub struct Published {
     pub delivery_tag: Option<DeliveryTag>,
 }
 
-/// Somebody who waits to publish.
+/// Somebody who waits to publish, until it takes its turn.
 #[derive(Debug)]
 pub(super) struct GateWaiter {
     pub(super) request: RequestId,
     pub(super) channel: ChannelKey,
-    pub(super) deadline: Instant,
+    pub(super) deadline: Option<Instant>,
 }
 
 impl Connection {
@@ -125,6 +125,18 @@ impl Connection {
         if !self.may_publish(key) {
             return Err(PublishError::Blocked);
         }
+        let published = self.put_message(key, method, properties, body);
+        self.open_gate();
+        published
+    }
+
+    fn put_message(
+        &mut self,
+        key: ChannelKey,
+        method: &basic::Publish<'_>,
+        properties: &basic::Properties<'_>,
+        body: Body<'_>,
+    ) -> Result<Published, PublishError> {
         let frame_max = self.send_frame_max;
         let position = self.position();
         let header = Header {
@@ -153,18 +165,25 @@ impl Connection {
         })
     }
 
-    /// Whether a publish on this channel would be taken now: the server blocks neither the connection nor the channel, and
-    /// fewer than `send_buffer` octets wait for the transport. Nothing but publishing is ever held back.
+    /// Whether a publish on this channel would be taken now: the server blocks neither the connection nor the channel, no
+    /// more than `send_buffer` octets wait for the transport, and it is nobody else's turn. Nothing but publishing is ever
+    /// held back.
     pub fn may_publish(&self, key: ChannelKey) -> bool {
+        self.turn.is_none() && self.is_gate_free(key)
+    }
+
+    fn is_gate_free(&self, key: ChannelKey) -> bool {
         let slot = self
             .channels
             .get(usize::from(key.id.0).wrapping_sub(1))
             .and_then(Option::as_deref);
         let flow = slot.is_some_and(|channel| channel.key == key && channel.flow);
-        flow && !self.blocked && self.backlog() <= self.config.send_buffer as u64
+        flow && self.error.is_none() && !self.blocked && self.backlog() <= self.config.send_buffer as u64
     }
 
-    /// Waits until publishing may go on, for at most `publish_timeout`: resolved by [`Event::MayPublish`].
+    /// Waits for a turn to publish, for at most `publish_timeout`: resolved by [`Event::MayPublish`], then
+    /// [taken](Self::take_turn). Turns are given one at a time, in the order of waiting, and the next when this one is
+    /// taken, [abandoned](Self::abandon_request), or `publish_timeout` is over.
     ///
     /// # Errors
     ///
@@ -175,43 +194,96 @@ impl Connection {
         self.gate.push_back(GateWaiter {
             request,
             channel: key,
-            deadline: now + self.config.publish_timeout,
+            deadline: deadline(now, self.config.publish_timeout),
         });
         self.open_gate();
         Ok(request)
     }
 
-    /// Lets those through whose way is free, and sends those away whose channel is over.
+    /// Takes the turn that [`Event::MayPublish`] gave. `None`: [`publish`](Self::publish) at once, before anything else.
+    /// `Some`: the server has stopped publishing since; the same place in the queue, and its deadline, go on under this
+    /// request.
+    ///
+    /// # Errors
+    ///
+    /// When the channel is over, or the turn was not taken within `publish_timeout`.
+    pub fn take_turn(
+        &mut self,
+        key: ChannelKey,
+        request: RequestId,
+    ) -> Result<Option<RequestId>, PublishError> {
+        self.channel(key)?;
+        let Some(place) = self.gate.iter().position(|waiter| waiter.request == request) else {
+            return Err(PublishError::Blocked);
+        };
+        self.turn = self.turn.filter(|holder| *holder != request);
+        if self.may_publish(key) {
+            self.gate.remove(place);
+            return Ok(None);
+        }
+        let again = RequestId(self.next_id());
+        if let Some(waiter) = self.gate.get_mut(place) {
+            waiter.request = again;
+        }
+        self.open_gate();
+        Ok(Some(again))
+    }
+
+    /// Gives the turn to the first whose way is free, unless somebody has it. It keeps its place until it takes the turn.
     pub(super) fn open_gate(&mut self) {
-        if self.gate.is_empty() {
+        if self.turn.is_some() {
             return;
         }
-        let mut gate = std::mem::take(&mut self.gate);
-        gate.retain(|waiter| {
-            let outcome = match self.channel(waiter.channel).map(|_| ()) {
-                Ok(()) if !self.may_publish(waiter.channel) => return true,
-                outcome => outcome.map_err(PublishError::from),
-            };
+        let next = self.gate.iter().find(|waiter| self.is_gate_free(waiter.channel));
+        if let Some(request) = next.map(|waiter| waiter.request) {
+            self.turn = Some(request);
             self.events.push_back(Event::MayPublish {
-                request: waiter.request,
-                outcome,
+                request,
+                outcome: Ok(()),
             });
-            false
-        });
-        self.gate = gate;
+        }
+    }
+
+    /// Sends everybody away who waits on a channel that is over.
+    pub(super) fn clear_gate(&mut self, key: ChannelKey, reason: &ChannelError) {
+        let (gone, kept) = std::mem::take(&mut self.gate)
+            .into_iter()
+            .partition(|waiter| waiter.channel == key);
+        self.gate = kept;
+        for waiter in gone {
+            self.dismiss(waiter.request, reason.clone().into());
+        }
+        self.open_gate();
     }
 
     /// Sends those away who waited too long; they stand in the order of their deadlines.
     pub(super) fn time_out_gate(&mut self, now: Instant) {
-        while self.gate.front().is_some_and(|waiter| waiter.deadline <= now)
+        let due = |waiter: &GateWaiter| waiter.deadline.is_some_and(|at| at <= now);
+        while self.gate.front().is_some_and(due)
             && let Some(waiter) = self.gate.pop_front()
         {
-            let outcome = Err(PublishError::Blocked);
-            self.events.push_back(Event::MayPublish {
-                request: waiter.request,
-                outcome,
-            });
+            self.dismiss(waiter.request, PublishError::Blocked);
         }
+        self.open_gate();
+    }
+
+    /// Takes note that this one left the queue by itself.
+    pub(super) fn leave_gate(&mut self, request: RequestId) {
+        self.gate.retain(|waiter| waiter.request != request);
+        self.turn = self.turn.filter(|holder| *holder != request);
+        self.open_gate();
+    }
+
+    /// Resolves the request of one who left the queue, unless it was given its turn: then taking it fails.
+    fn dismiss(&mut self, request: RequestId, error: PublishError) {
+        if self.turn == Some(request) {
+            self.turn = None;
+            return;
+        }
+        self.events.push_back(Event::MayPublish {
+            request,
+            outcome: Err(error),
+        });
     }
 
     fn put_body(&mut self, id: ChannelId, body: Body<'_>) {

@@ -167,6 +167,40 @@ fn a_publish_waits_for_its_turn_and_dropped_before_publishes_nothing() {
 }
 
 #[test]
+fn publishes_that_wait_go_in_the_order_they_came_and_newcomers_behind_them() {
+    let mut config = Config::default();
+    config.send_buffer = 1000;
+    let mut session = Session::open_with(config);
+    let channel = session.open_channel();
+    session.set_room(0);
+    let publish = |n: u8| channel.basic_publish("", "q", vec![n; 2000]).into_future();
+    let published = |session: &mut Session| -> Vec<u8> {
+        let bodies = session.sent().into_iter().filter_map(|sent| match sent {
+            Sent::Body(_, octets) => Some(octets[0]),
+            _ => None,
+        });
+        bodies.collect()
+    };
+    ready(publish(0)).unwrap();
+    session.drive();
+    let [mut first, mut second, mut newcomer] = [publish(1), publish(2), publish(3)];
+    assert!(poll(&mut first).is_pending() && poll(&mut second).is_pending());
+    session.set_room(usize::MAX);
+    assert_eq!(published(&mut session), [0]);
+    // Whoever is polled first, there is one turn, and it is the first's.
+    assert!(poll(&mut newcomer).is_pending() && poll(&mut second).is_pending());
+    assert!(poll(&mut first).is_ready());
+    assert_eq!(published(&mut session), [1]);
+    assert!(poll(&mut newcomer).is_pending());
+    // The time of waiting counts from the first poll, however often a turn was near.
+    session.send(0, &connection::Blocked::default());
+    session.advance(Duration::from_secs(61));
+    for publish in [&mut second, &mut newcomer] {
+        assert!(matches!(poll(publish), Poll::Ready(Err(PublishError::Blocked))));
+    }
+}
+
+#[test]
 fn a_dropped_consumer_is_cancelled_and_a_cancelled_one_gives_the_rest() {
     let mut session = Session::open();
     let channel = session.open_channel();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use amqp_client::protocol::ShortStr;
 use amqp_client::protocol::frame;
 use amqp_client::protocol::v0_9_1::{Method, basic, channel, connection, constants};
+use amqp_client::sans_io::{ChannelKey, ConsumerId};
 use amqp_client::{CallError, ChannelError, Config, ConnectionError, State, Violation};
 use bytes::Bytes;
 
@@ -217,4 +218,97 @@ fn closes_of_a_channel_cross() {
         assert!(request == call && outcome.is_err() || request == close && outcome.is_ok());
     }
     assert_eq!((peer.core.state(), peer.open_channel().id().0), (State::Open, 1));
+}
+
+fn paused(config: Config) -> (Peer, ChannelKey, ConsumerId) {
+    let mut config = config;
+    config.receive_buffer = 1000;
+    let mut peer = Peer::new(config);
+    peer.shake_hands(connection::Tune {
+        channel_max: 10,
+        frame_max: 0,
+        heartbeat: 10,
+    });
+    peer.events();
+    let key = peer.open_channel();
+    let consumer = peer.consume(key, "c");
+    peer.feed(&delivery(1, "c", 1, &[0; 2000], 4000));
+    assert!(!peer.core.wants_read());
+    (peer, key, consumer)
+}
+
+#[test]
+fn only_a_reply_that_somebody_waits_for_keeps_reading_on() {
+    let (mut peer, key, _) = paused(Config::default());
+    let call = peer.core.call(peer.now, key, declare("q")).unwrap();
+    assert!(peer.core.wants_read());
+    peer.core.abandon_request(call);
+    assert!(!peer.core.wants_read());
+    peer.core.call(peer.now, key, declare("q")).unwrap();
+    assert!(peer.core.wants_read());
+    for _ in 0..3 {
+        peer.feed(&frame::HEARTBEAT);
+        peer.advance(Duration::from_secs(10));
+    }
+    peer.sent();
+    peer.events();
+    assert!(!peer.core.wants_read(), "a tombstone waits for nothing");
+    let other = peer.open_channel();
+    peer.core.drop_channel(other);
+    assert!(!peer.core.wants_read(), "nobody waits for this close-ok");
+}
+
+#[test]
+fn an_orderly_close_reads_on_and_throws_away_what_comes() {
+    let (mut peer, _, _) = paused(Config::default());
+    peer.core
+        .close(peer.now, constants::REPLY_SUCCESS, ShortStr::default());
+    assert!(peer.core.wants_read());
+    peer.feed(&delivery(1, "c", 2, &[0; 2000], 4000));
+    peer.octets();
+    peer.send(0, &connection::CloseOk {});
+    assert_eq!(peer.core.state(), State::Closed);
+    assert!(matches!(peer.core.error(), Some(ConnectionError::Closed)));
+}
+
+#[test]
+fn silence_is_measured_again_as_soon_as_a_consumer_drains_even_when_writing_stalls() {
+    let (mut peer, key, consumer) = paused(Config::default());
+    publish(&mut peer, key, vec![0; 100_000]).unwrap();
+    peer.advance(Duration::from_secs(25));
+    assert!(peer.core.error().is_none());
+    peer.core.next_delivery(consumer).unwrap().unwrap();
+    assert!(peer.core.wants_read());
+    assert!(peer.core.poll_timeout().unwrap() <= peer.now);
+    peer.advance(Duration::ZERO);
+    assert_eq!(peer.core.poll_timeout(), Some(peer.now + Duration::from_secs(20)));
+    peer.advance(Duration::from_secs(20));
+    assert!(matches!(
+        peer.core.error(),
+        Some(ConnectionError::HeartbeatTimedOut)
+    ));
+}
+
+#[test]
+fn the_longest_duration_is_no_time_out() {
+    let mut config = Config::default();
+    for duration in [
+        &mut config.handshake_timeout,
+        &mut config.call_timeout,
+        &mut config.publish_timeout,
+        &mut config.close_timeout,
+    ] {
+        *duration = Duration::MAX;
+    }
+    let mut peer = Peer::tuned(config, 10, 4096);
+    let key = peer.open_channel();
+    peer.send(0, &connection::Blocked::default());
+    peer.core.call(peer.now, key, declare("q")).unwrap();
+    peer.core.wait_to_publish(peer.now, key).unwrap();
+    peer.sent();
+    assert_eq!(peer.core.poll_timeout(), None);
+    peer.core
+        .close(peer.now, constants::REPLY_SUCCESS, ShortStr::default());
+    peer.sent();
+    assert_eq!(peer.core.poll_timeout(), None);
 }

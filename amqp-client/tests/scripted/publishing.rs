@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use amqp_client::protocol::v0_9_1::{Method, basic, channel, confirm, connection, constants};
 use amqp_client::protocol::{DeliveryTag, ShortStr};
-use amqp_client::sans_io::Event;
+use amqp_client::sans_io::{Event, RequestId};
 use amqp_client::{Config, PublishError};
 
 use crate::peer::{Peer, Sent, declare, declare_ok, publish, queue_of};
@@ -102,6 +102,7 @@ fn invariant_6_blocked_holds_back_publishing_alone() {
             |event| matches!(event, Event::MayPublish { request, outcome: Ok(()) } if *request == second)
         )
     );
+    assert_eq!(peer.core.take_turn(key, second).unwrap(), None);
     publish(&mut peer, key, "x").unwrap();
     assert_eq!(peer.sent().len(), 3);
 
@@ -148,5 +149,75 @@ fn a_transport_that_takes_nothing_holds_back_publishing() {
     peer.octets();
     let events = peer.events();
     assert!(matches!(&events[..], [Event::MayPublish { request, outcome: Ok(()) }] if *request == waiting));
+    assert_eq!(peer.core.take_turn(key, waiting).unwrap(), None);
     publish(&mut peer, key, "x").unwrap();
+}
+
+/// Whose turn the events say it is.
+fn turns(peer: &mut Peer) -> Vec<(RequestId, bool)> {
+    let turn = |event| match event {
+        Event::MayPublish { request, outcome } => Some((request, outcome.is_ok())),
+        _ => None,
+    };
+    peer.events().into_iter().filter_map(turn).collect()
+}
+
+#[test]
+fn turns_to_publish_are_given_one_at_a_time_in_the_order_of_waiting() {
+    let mut config = Config::default();
+    config.send_buffer = 1000;
+    let mut peer = Peer::tuned(config, 10, 4096);
+    let keys = [peer.open_channel(), peer.open_channel()];
+    publish(&mut peer, keys[0], vec![0; 2000]).unwrap();
+    let mut wait = |key| peer.core.wait_to_publish(peer.now, key).unwrap();
+    let (first, second, third, fourth) = (wait(keys[0]), wait(keys[1]), wait(keys[0]), wait(keys[0]));
+    peer.octets();
+    assert_eq!(turns(&mut peer), [(first, true)]);
+    // Nobody goes before the one whose turn it is, and the next turn comes when it is taken and there is room.
+    assert!(matches!(
+        publish(&mut peer, keys[1], "x"),
+        Err(PublishError::Blocked)
+    ));
+    assert_eq!(peer.core.take_turn(keys[0], first).unwrap(), None);
+    publish(&mut peer, keys[0], vec![1; 2000]).unwrap();
+    assert_eq!(turns(&mut peer), []);
+    peer.octets();
+    assert_eq!(turns(&mut peer), [(second, true)]);
+    // One that leaves passes its turn on.
+    peer.core.abandon_request(second);
+    assert_eq!(turns(&mut peer), [(third, true)]);
+
+    // A turn that the server takes back keeps its place and its deadline.
+    peer.advance(Duration::from_secs(40));
+    peer.send(0, &connection::Blocked::default());
+    let third = peer.core.take_turn(keys[0], third).unwrap().unwrap();
+    peer.send(0, &connection::Unblocked {});
+    assert_eq!(turns(&mut peer), [(third, true)]);
+    // A turn that nobody takes is over with the time of waiting.
+    peer.advance(Duration::from_secs(20));
+    assert_eq!(turns(&mut peer), [(fourth, false)]);
+    assert!(matches!(
+        peer.core.take_turn(keys[0], third),
+        Err(PublishError::Blocked)
+    ));
+    publish(&mut peer, keys[1], "x").unwrap();
+}
+
+#[test]
+fn a_turn_ends_with_its_channel() {
+    let mut peer = Peer::open();
+    let keys = [peer.open_channel(), peer.open_channel()];
+    peer.send(0, &connection::Blocked::default());
+    let [one, two] = keys.map(|key| peer.core.wait_to_publish(peer.now, key).unwrap());
+    peer.send(0, &connection::Unblocked {});
+    assert_eq!(turns(&mut peer), [(one, true)]);
+    peer.core.drop_channel(keys[0]);
+    assert_eq!(turns(&mut peer), [(two, true)]);
+    assert!(matches!(
+        peer.core.take_turn(keys[0], one),
+        Err(PublishError::Channel(_))
+    ));
+    peer.core.receive_eof(peer.now);
+    assert_eq!(turns(&mut peer), []);
+    assert!(peer.core.take_turn(keys[1], two).is_err());
 }
