@@ -157,7 +157,7 @@ impl Channel {
     }
 
     /// Sends any method that a client may send and that is answered, and awaits its reply, whatever its no-wait bit says.
-    /// basic.consume, basic.get and the methods of connection and channel, but for channel.flow, have calls of
+    /// basic.consume, cancel and get and the methods of connection and channel, but for channel.flow, have calls of
     /// their own.
     pub fn call<M: method::Request>(&self, method: M) -> Call<'_, M> {
         Call::new(self, Ok(method))

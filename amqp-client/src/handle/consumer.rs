@@ -26,7 +26,7 @@ pub struct Consume<'a> {
 }
 
 impl<'a, C> Request<'a, C, Consume<'a>> {
-    /// The consumer's tag, which no other consumer of the channel may have; the server chooses one otherwise.
+    /// The consumer's tag, which no other consumer of the channel may have; the library makes one up otherwise.
     pub fn consumer_tag(mut self, consumer_tag: impl TryInto<ShortStr<'a>, Error: Into<TableError>>) -> Self {
         let consumer_tag = self.keep("consumer_tag", consumer_tag);
         self.set(|consume| consume.method.consumer_tag = consumer_tag)
@@ -154,26 +154,41 @@ impl Consumer {
         poll_fn(|cx| self.poll_delivery(cx)).await
     }
 
-    /// Stops consuming, and gives what had come and was not handed out, in order.
+    /// Stops consuming, and gives what had come and was not handed out, in order. When the consumer ends for another
+    /// reason, before or meanwhile, that is the last item, as [`next`](Self::next) would give it; one that has ended is
+    /// not cancelled again.
     ///
     /// Dropping the future cancels nevertheless, and requeues what had come.
     ///
     /// # Errors
     ///
-    /// Why the consumer had ended before, or that the server does not answer in time.
+    /// That the server does not answer in time. What had come is requeued; without acknowledgements it is lost.
     pub async fn cancel(mut self) -> Result<Vec<Result<Delivery, ConsumerError>>, CallError> {
         let Some(id) = self.id else { return Ok(Vec::new()) };
         let request = self.channel.with(|inner, _| {
             let request = inner.core.cancel(Instant::now(), id)?;
             inner.register::<Replied>(request);
-            Ok::<_, CallError>(request)
-        })?;
-        self.channel.wait::<Replied>(request).await?;
-        let mut rest = Vec::new();
-        while let Some(Ok(message)) = self.channel.with(|inner, _| inner.core.next_delivery(id)) {
-            rest.push(self.hand_out(message));
+            Some(request)
+        });
+        if let Some(request) = request {
+            match self.channel.wait::<Replied>(request).await {
+                // The end of the channel is the consumer's too, and comes behind its deliveries.
+                Ok(_) | Err(CallError::Channel(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
-        self.id = None;
+        let mut rest = Vec::new();
+        while let Some(next) = self.channel.with(|inner, _| inner.core.next_delivery(id)) {
+            match next {
+                Ok(message) => rest.push(self.hand_out(message)),
+                Err(end) => {
+                    self.id = None;
+                    if !matches!(end, ConsumerEnd::Cancelled) {
+                        rest.push(Err(ConsumerError::Ended(end)));
+                    }
+                }
+            }
+        }
         Ok(rest)
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use amqp_protocol::{MethodId, method::Request};
+use amqp_protocol::{MethodId, ShortStr, method::Request};
 
 use super::content::Assembly;
 use super::event::{ChannelKey, ConsumerId, RequestId};
@@ -17,7 +17,8 @@ pub(super) struct Channel {
     pub(super) phase: Phase,
     /// Whether its owner still wants to know why it ended.
     pub(super) held: bool,
-    /// The replies that the server owes, in the order of the requests.
+    /// The replies that the server owes, in the order of the requests. basic.consume-ok and basic.cancel-ok may come in
+    /// any order, the others keep theirs.
     pub(super) expectations: VecDeque<Expectation>,
     /// Consumers by tag; an entry stays until the server sends nothing more for it.
     pub(super) consumers: BTreeMap<Box<[u8]>, Subscriber>,
@@ -70,13 +71,31 @@ pub(super) struct Subscriber {
 }
 
 /// What a reply does besides being handed to its waiter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Purpose {
     Call,
     OpenChannel,
     CloseChannel,
-    Consume(Subscriber),
-    Get { no_ack: bool },
+    Consume {
+        subscriber: Subscriber,
+        tag: ShortStr<'static>,
+    },
+    Cancel {
+        tag: ShortStr<'static>,
+    },
+    Get {
+        no_ack: bool,
+    },
+}
+
+impl Purpose {
+    /// The consumer tag by which the reply is known. A queue sends such a reply, and the channel's own may overtake it.
+    fn tag(&self) -> Option<&ShortStr<'static>> {
+        match self {
+            Self::Consume { tag, .. } | Self::Cancel { tag } => Some(tag),
+            Self::Call | Self::OpenChannel | Self::CloseChannel | Self::Get { .. } => None,
+        }
+    }
 }
 
 impl Expectation {
@@ -105,6 +124,31 @@ impl Channel {
             next_confirm: None,
             timed_out: 0,
         }
+    }
+
+    /// Takes out the expectation that this reply, with this consumer tag if it is basic.consume-ok or basic.cancel-ok,
+    /// fulfils; `None` when it is not due.
+    pub(super) fn fulfil(&mut self, reply: MethodId, tag: Option<&ShortStr<'_>>) -> Option<Expectation> {
+        let index = self
+            .expectations
+            .iter()
+            .position(|due| due.purpose.tag() == tag)?;
+        self.expectations
+            .get(index)
+            .filter(|due| due.replies.contains(&reply))?;
+        self.expectations.remove(index)
+    }
+
+    /// Whether the server has a consumer of this tag, or may have before all is answered.
+    pub(super) fn tag_is_taken(&self, tag: &ShortStr<'_>) -> bool {
+        let names = |expectation: &Expectation| expectation.purpose.tag() == Some(tag);
+        self.consumers.contains_key(tag.as_bytes()) || self.expectations.iter().any(names)
+    }
+
+    /// Whether basic.cancel of this tag is sent and not answered.
+    pub(super) fn is_cancelling(&self, tag: &ShortStr<'_>) -> bool {
+        let cancels = |expectation: &Expectation| matches!(&expectation.purpose, Purpose::Cancel { tag: other } if other == tag);
+        self.expectations.iter().any(cancels)
     }
 
     /// Puts a tombstone in the place of a waiter; its purpose tells what must become of the reply.

@@ -56,7 +56,7 @@ impl Connection {
     /// # Errors
     ///
     /// When the channel is over, the method does not fit into a frame, or it is not the caller's to send: methods of
-    /// connection, channel.open and close, basic.consume and basic.get have commands of their own. Nothing is sent then.
+    /// connection, channel.open and close, basic.consume, cancel and get have commands of their own. Nothing is sent then.
     pub fn call<M: Request>(
         &mut self,
         now: Instant,
@@ -141,7 +141,7 @@ impl Connection {
         let managed = match M::ID.class {
             connection::CLASS_ID => true,
             channel::CLASS_ID => M::ID != channel::Flow::ID,
-            _ => M::ID == basic::Consume::ID || M::ID == basic::Get::ID || M::CONTENT,
+            _ => [basic::Consume::ID, basic::Cancel::ID, basic::Get::ID].contains(&M::ID) || M::CONTENT,
         };
         if managed || !M::SENDERS.client {
             return Err(CallError::NotSendable { method: M::NAME });

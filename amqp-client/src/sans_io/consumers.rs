@@ -4,15 +4,14 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use amqp_protocol::frame::payload_max;
-use amqp_protocol::method::{Decode, Encode, Request};
+use amqp_protocol::method::{Encode, Request};
 use amqp_protocol::v0_9_1::basic;
-use amqp_protocol::{Reader, ShortStr, TooLong};
+use amqp_protocol::{ShortStr, TooLong};
 
 use super::channel::{Phase, Purpose, Subscriber, Waiter};
 use super::connection::Connection;
 use super::content::Message;
 use super::event::{ChannelKey, ConsumerEnd, ConsumerId, Event, Reply, RequestId};
-use super::incoming::NotExpected;
 use crate::error::{CallError, ChannelError, Violation};
 
 /// A consumer, from basic.consume until its owner lets it go.
@@ -20,24 +19,24 @@ use crate::error::{CallError, ChannelError, Violation};
 pub(super) struct Consumer {
     channel: ChannelKey,
     no_ack: bool,
-    /// As asked for; empty when the server is to choose.
-    wanted_tag: ShortStr<'static>,
-    /// Known once the server has answered.
-    tag: Option<ShortStr<'static>>,
+    tag: ShortStr<'static>,
+    /// Whether the server has answered.
+    started: bool,
     queue: VecDeque<Message>,
     end: Option<ConsumerEnd>,
 }
 
 impl Connection {
     /// Starts a consumer. Its request resolves with basic.consume-ok, and from then on
-    /// [`next_delivery`](Self::next_delivery) has its deliveries. An empty tag lets the server choose one.
+    /// [`next_delivery`](Self::next_delivery) has its deliveries. With an empty tag the consumer gets one that no other of the
+    /// channel has: replies are matched to consumers by their tags.
     ///
     /// Unless the channel had a basic.qos, one with `prefetch_count` goes before it.
     ///
     /// # Errors
     ///
     /// As [`call`](Self::call), and when a consumer of the channel has this tag, for which RabbitMQ would close the whole
-    /// connection.
+    /// connection. A tag is free again with basic.cancel-ok, or basic.cancel from the server.
     pub fn consume(
         &mut self,
         now: Instant,
@@ -48,11 +47,12 @@ impl Connection {
         method.set_no_wait(false);
         let channel = self.channel(key)?;
         let qos_sent = channel.qos_sent;
-        let tag = &method.consumer_tag;
-        let same = |other: &Consumer| other.channel == key && other.wanted_tag == *tag;
-        let taken = channel.consumers.contains_key(tag.as_bytes()) || self.consumers.values().any(same);
-        if !tag.is_empty() && taken {
+        if channel.tag_is_taken(&method.consumer_tag) {
             return Err(CallError::DuplicateConsumerTag);
+        }
+        let consumer = ConsumerId(self.next_id());
+        if method.consumer_tag.is_empty() {
+            method.consumer_tag = self.unused_tag(key, consumer)?;
         }
         let too_large = |error| CallError::FrameTooLarge {
             method: "basic.consume",
@@ -76,21 +76,21 @@ impl Connection {
             self.channel(key)?.qos_sent = true;
         }
         self.put_method(key.id, &method).map_err(too_large)?;
-        let consumer = ConsumerId(self.next_id());
-        let no_ack = method.no_ack;
-        let request =
-            self.expect::<basic::Consume<'_>>(now, key, Purpose::Consume(Subscriber { consumer, no_ack }));
-        let wanted_tag = method.consumer_tag.into_owned();
-        let (tag, queue, end) = (None, VecDeque::new(), None);
+        let (no_ack, tag) = (method.no_ack, method.consumer_tag.into_owned());
+        let purpose = Purpose::Consume {
+            subscriber: Subscriber { consumer, no_ack },
+            tag: tag.clone(),
+        };
+        let request = self.expect::<basic::Consume<'_>>(now, key, purpose);
         self.consumers.insert(
             consumer,
             Consumer {
                 channel: key,
                 no_ack,
-                wanted_tag,
                 tag,
-                queue,
-                end,
+                started: false,
+                queue: VecDeque::new(),
+                end: None,
             },
         );
         Ok((consumer, request))
@@ -131,27 +131,13 @@ impl Connection {
 
     /// Asks the server to stop. Deliveries that come before the request resolves still belong to the consumer.
     ///
-    /// # Errors
-    ///
-    /// When the consumer's channel is over.
-    pub fn cancel(&mut self, now: Instant, consumer: ConsumerId) -> Result<RequestId, CallError> {
-        let Some(Consumer {
-            channel,
-            tag: Some(tag),
-            ..
-        }) = self.consumers.get(&consumer)
-        else {
-            return Err(ChannelError::Closed.into());
-        };
-        let (key, consumer_tag) = (*channel, tag.clone());
-        self.call(
-            now,
-            key,
-            basic::Cancel {
-                consumer_tag,
-                no_wait: false,
-            },
-        )
+    /// `None`, and nothing is sent, when it has ended or is being cancelled, or has not started.
+    pub fn cancel(&mut self, now: Instant, consumer: ConsumerId) -> Option<RequestId> {
+        let stoppable = |consumer: &&Consumer| consumer.started && consumer.end.is_none();
+        let consumer = self.consumers.get(&consumer).filter(stoppable)?;
+        let (key, tag) = (consumer.channel, consumer.tag.clone());
+        let purpose = self.put_cancel(key, tag)?;
+        Some(self.expect::<basic::Cancel<'_>>(now, key, purpose))
     }
 
     /// Lets a consumer go: it is cancelled without anybody who waits for it, and what it did not take goes back to the
@@ -161,17 +147,17 @@ impl Connection {
             channel: key,
             no_ack,
             tag,
+            started,
             queue,
             end,
-            ..
         }) = self.consumers.remove(&consumer)
         else {
             return;
         };
         self.buffered -= queue.iter().map(Message::footprint).sum::<usize>();
         // First the cancel: what is requeued would come right back to the consumer.
-        if let (None, Some(tag)) = (end, tag) {
-            self.cancel_for_nobody(key, &tag);
+        if started && end.is_none() {
+            self.cancel_for_nobody(key, tag);
         }
         if !no_ack {
             queue.iter().for_each(|message| self.requeue(key, message));
@@ -219,50 +205,30 @@ impl Connection {
         };
     }
 
-    /// The consumer exists from here on, before the next frame is looked at. Fails when its tag is taken.
+    /// The consumer exists from here on, before the next frame is looked at.
     pub(super) fn consume_ok(
         &mut self,
         key: ChannelKey,
         subscriber: Subscriber,
-        reply: &[u8],
+        tag: &ShortStr<'static>,
         buried: bool,
-    ) -> Result<(), NotExpected> {
-        let mut reader = Reader::new(reply);
-        let decoded = reader
-            .method_id("method")
-            .and_then(|_| basic::ConsumeOk::decode(&mut reader));
-        let tag = decoded.map_err(|_| NotExpected)?.consumer_tag.into_owned();
+    ) {
         let Some(channel) = self.channel_slot(key) else {
-            return Ok(());
+            return;
         };
-        if channel
-            .consumers
-            .insert(tag.as_bytes().into(), subscriber)
-            .is_some()
-        {
-            return Err(NotExpected);
-        }
-        let closing = matches!(channel.phase, Phase::Closing(_));
+        channel.consumers.insert(tag.as_bytes().into(), subscriber);
         match self.consumers.get_mut(&subscriber.consumer) {
-            Some(consumer) => consumer.tag = Some(tag),
-            None if closing => {}
-            None => self.cancel_for_nobody(key, &tag),
+            Some(consumer) => consumer.started = true,
+            None => self.cancel_for_nobody(key, tag.clone()),
         }
         if buried {
             self.drop_consumer(subscriber.consumer);
         }
-        Ok(())
     }
 
     /// basic.cancel-ok came: nothing more comes for this tag.
-    pub(super) fn cancel_ok(&mut self, key: ChannelKey, reply: &[u8]) {
-        let mut reader = Reader::new(reply);
-        let decoded = reader
-            .method_id("method")
-            .and_then(|_| basic::CancelOk::decode(&mut reader));
-        if let Ok(cancel_ok) = decoded {
-            self.consumer_gone(key, cancel_ok.consumer_tag.as_bytes(), ConsumerEnd::Cancelled);
-        }
+    pub(super) fn cancel_ok(&mut self, key: ChannelKey, tag: &ShortStr<'_>) {
+        self.consumer_gone(key, tag.as_bytes(), ConsumerEnd::Cancelled);
     }
 
     pub(super) fn cancelled_by_server(&mut self, key: ChannelKey, tag: &ShortStr<'_>) {
@@ -308,7 +274,7 @@ impl Connection {
     pub(super) fn end_consumers(&mut self, key: ChannelKey, reason: &ChannelError) {
         // One that was never started has nobody who knows it.
         self.consumers
-            .retain(|_, consumer| consumer.channel != key || consumer.tag.is_some());
+            .retain(|_, consumer| consumer.channel != key || consumer.started);
         for (id, consumer) in &mut self.consumers {
             if consumer.channel != key || consumer.end.is_some() {
                 continue;
@@ -338,22 +304,41 @@ impl Connection {
         }
     }
 
-    fn cancel_for_nobody(&mut self, key: ChannelKey, tag: &ShortStr<'_>) {
-        if self.channel(key).is_err() {
-            return;
+    fn cancel_for_nobody(&mut self, key: ChannelKey, tag: ShortStr<'static>) {
+        if let Some(purpose) = self.put_cancel(key, tag) {
+            self.expect_for::<basic::Cancel<'_>>(key, Waiter::Nobody, purpose);
         }
+    }
+
+    /// Queues basic.cancel, unless the channel is over or one is under way: the server would answer a second one before
+    /// what its queue still delivers.
+    fn put_cancel(&mut self, key: ChannelKey, tag: ShortStr<'static>) -> Option<Purpose> {
+        if self.channel(key).ok()?.is_cancelling(&tag) {
+            return None;
+        }
+        let cancel = basic::Cancel {
+            consumer_tag: tag.borrowed(),
+            no_wait: false,
+        };
         // It fits where the tag came in.
-        if self
-            .put_method(
-                key.id,
-                &basic::Cancel {
-                    consumer_tag: tag.borrowed(),
-                    no_wait: false,
-                },
-            )
-            .is_ok()
-        {
-            self.expect_for::<basic::Cancel<'_>>(key, Waiter::Nobody, Purpose::Call);
+        self.put_method(key.id, &cancel).ok()?;
+        Some(Purpose::Cancel { tag })
+    }
+
+    /// A tag for a consumer whose owner asked for none.
+    fn unused_tag(
+        &mut self,
+        key: ChannelKey,
+        consumer: ConsumerId,
+    ) -> Result<ShortStr<'static>, ChannelError> {
+        let mut number = consumer.0;
+        loop {
+            // Far shorter than 255 octets.
+            let tag = ShortStr::try_from(format!("ctag-{number}")).unwrap_or_default();
+            if !self.channel(key)?.tag_is_taken(&tag) {
+                return Ok(tag);
+            }
+            number = self.next_id();
         }
     }
 }

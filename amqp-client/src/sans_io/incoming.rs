@@ -7,7 +7,7 @@ use amqp_protocol::frame::{FrameType, HEARTBEAT, Parsed, RawFrame, START_LEN};
 use amqp_protocol::header::ProtocolHeader;
 use amqp_protocol::method::{Arguments, Decode};
 use amqp_protocol::v0_9_1::{Method, basic, channel, connection};
-use amqp_protocol::{ChannelId, MethodId, Reader};
+use amqp_protocol::{ChannelId, MethodId, Reader, ShortStr};
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::channel::{Expectation, Purpose, Subscriber, Waiter};
@@ -214,28 +214,31 @@ impl Connection {
                 let _ = self.put_method(id, &channel::CloseOk {});
                 self.channel_closed_by_server(key, &reason);
             }
-            _ => self
-                .receive_reply(key, method_id, payload.clone(), None)
-                .map_err(|NotExpected| unexpected)?,
+            reply => {
+                let tag = match &reply {
+                    Method::Basic(basic::Method::ConsumeOk(consume_ok)) => Some(&consume_ok.consumer_tag),
+                    Method::Basic(basic::Method::CancelOk(cancel_ok)) => Some(&cancel_ok.consumer_tag),
+                    _ => None,
+                };
+                self.receive_reply(key, method_id, tag, payload.clone(), None)
+                    .map_err(|NotExpected| unexpected)?;
+            }
         }
         Ok(())
     }
 
-    /// Hands a reply to the request at the front of the channel's queue; an error when it is not what that one awaits.
+    /// Hands a reply to the request that it answers; an error when that one awaits another, or none is due. Replies to
+    /// basic.consume and basic.cancel are known by their tag, all others by their order.
     fn receive_reply(
         &mut self,
         key: ChannelKey,
         id: MethodId,
+        tag: Option<&ShortStr<'_>>,
         octets: Bytes,
         content: Option<Message>,
     ) -> Result<(), NotExpected> {
         let channel = self.channel_slot(key).ok_or(NotExpected)?;
-        channel
-            .expectations
-            .front()
-            .filter(|front| front.replies.contains(&id))
-            .ok_or(NotExpected)?;
-        let Expectation { waiter, purpose, .. } = channel.expectations.pop_front().ok_or(NotExpected)?;
+        let Expectation { waiter, purpose, .. } = channel.fulfil(id, tag).ok_or(NotExpected)?;
         if waiter == Waiter::TimedOut {
             channel.timed_out -= 1;
         }
@@ -245,9 +248,9 @@ impl Connection {
             Purpose::OpenChannel => self.channel_opened(key, buried),
             // Close-ok has been taken care of, and nothing else answers a close.
             Purpose::CloseChannel => return Err(NotExpected),
-            Purpose::Consume(subscriber) => self.consume_ok(key, subscriber, &octets, buried)?,
+            Purpose::Consume { subscriber, tag } => self.consume_ok(key, subscriber, &tag, buried),
+            Purpose::Cancel { tag } => self.cancel_ok(key, &tag),
             Purpose::Get { no_ack } => unsettled = !no_ack,
-            Purpose::Call if id == basic::CancelOk::ID => self.cancel_ok(key, &octets),
             Purpose::Call => {}
         }
         let reply = Reply {
@@ -285,7 +288,7 @@ impl Connection {
                 message,
             }),
             Target::Caller(octets) => self
-                .receive_reply(key, basic::GetOk::ID, octets, Some(message))
+                .receive_reply(key, basic::GetOk::ID, None, octets, Some(message))
                 .map_err(|NotExpected| Violation::UnexpectedMethod {
                     channel,
                     method: basic::GetOk::ID,
@@ -304,7 +307,7 @@ enum Target {
 }
 
 /// A reply that cannot be the one that is due.
-pub(super) struct NotExpected;
+struct NotExpected;
 
 fn carries_content(payload: &[u8]) -> bool {
     matches!(

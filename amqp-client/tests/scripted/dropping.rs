@@ -99,7 +99,7 @@ fn a_dropped_start_of_a_consumer_cancels_it() {
         (true, &started[..]),
         (false, &started[method_frame(1, &basic::QosOk {}).len()..]),
     ] {
-        let mut starting = channel.basic_consume("q").into_future();
+        let mut starting = channel.basic_consume("q").consumer_tag("t").into_future();
         assert!(poll(&mut starting).is_pending());
         session.sent();
         if before {

@@ -138,11 +138,7 @@ impl Peer {
     }
 
     pub(crate) fn consume(&mut self, key: ChannelKey, tag: &'static str) -> ConsumerId {
-        let consume = basic::Consume {
-            consumer_tag: ShortStr::from_static(tag),
-            ..Default::default()
-        };
-        let (consumer, request) = self.core.consume(self.now, key, consume, Some(0)).unwrap();
+        let (consumer, request) = self.core.consume(self.now, key, consume(tag), Some(0)).unwrap();
         self.sent();
         self.send(key.id().0, &basic::QosOk {});
         self.send(
@@ -274,6 +270,13 @@ pub(crate) fn declare_ok(queue: &'static str) -> queue::DeclareOk<'static> {
         queue: ShortStr::from_static(queue),
         message_count: 1,
         consumer_count: 2,
+    }
+}
+
+pub(crate) fn consume(tag: &'static str) -> basic::Consume<'static> {
+    basic::Consume {
+        consumer_tag: ShortStr::from_static(tag),
+        ..Default::default()
     }
 }
 

@@ -6,8 +6,8 @@ use amqp_client::protocol::{DeliveryTag, FieldTable, LongStr, ShortStr};
 use amqp_client::{Body, CallError, Config, ConnectionError, ConsumerEnd, PublishError, State};
 
 use crate::peer::{
-    Peer, Sent, body_frames, channel_close, declare, declare_ok, deliver, delivery, frame_len, header_frame,
-    method_frame, publish,
+    Peer, Sent, body_frames, channel_close, consume, declare, declare_ok, deliver, delivery, frame_len,
+    header_frame, method_frame, publish,
 };
 
 #[test]
@@ -15,19 +15,16 @@ fn invariant_5_a_consumer_exists_before_the_next_frame() {
     for step in [usize::MAX, 1] {
         let mut peer = Peer::open().by(step);
         let key = peer.open_channel();
-        let (consumer, request) = peer
-            .core
-            .consume(peer.now, key, basic::Consume::default(), Some(0))
-            .unwrap();
+        let (consumer, request) = peer.core.consume(peer.now, key, consume("c"), Some(0)).unwrap();
         let mut octets = method_frame(1, &basic::QosOk {});
         octets.extend(method_frame(
             1,
             &basic::ConsumeOk {
-                consumer_tag: ShortStr::from_static("amq.ctag-1"),
+                consumer_tag: ShortStr::from_static("c"),
             },
         ));
         for tag in 1..=3000 {
-            octets.extend(delivery(1, "amq.ctag-1", tag, b"x", 100));
+            octets.extend(delivery(1, "c", tag, b"x", 100));
         }
         peer.feed(&octets);
         assert!(peer.outcome(request).is_ok());

@@ -9,8 +9,8 @@ use amqp_client::sans_io::Event;
 use amqp_client::{CallError, ChannelError, Config, ConsumerEnd, State};
 
 use crate::peer::{
-    Peer, Sent, channel_close, declare, declare_ok, delivery, header_frame, method_frame, publish, queue_of,
-    resolved,
+    Peer, Sent, channel_close, consume, declare, declare_ok, delivery, header_frame, method_frame, publish,
+    queue_of, resolved,
 };
 
 /// A session with something of everything.
@@ -219,10 +219,7 @@ fn invariant_3_what_an_abandoned_request_brought_is_undone() {
     peer.send(1, &channel::CloseOk {});
 
     let key = peer.open_channel();
-    let (_, request) = peer
-        .core
-        .consume(peer.now, key, basic::Consume::default(), Some(0))
-        .unwrap();
+    let (_, request) = peer.core.consume(peer.now, key, consume("t"), Some(0)).unwrap();
     peer.core.abandon_request(request);
     peer.sent();
     peer.send(1, &basic::QosOk {});
@@ -319,6 +316,7 @@ fn methods_that_are_not_the_callers_to_send_are_refused() {
         peer.core.call(now, key, channel::Close::default()).err(),
         peer.core.call(now, key, channel::Open {}).err(),
         peer.core.call(now, key, basic::Consume::default()).err(),
+        peer.core.call(now, key, basic::Cancel::default()).err(),
         peer.core.call(now, key, basic::Get::default()).err(),
         peer.core.send(key, &basic::Publish::default()).err(),
         peer.core.send(key, &basic::Deliver::default()).err(),
@@ -346,17 +344,19 @@ fn methods_that_are_not_the_callers_to_send_are_refused() {
 fn a_consumer_tag_is_not_given_twice() {
     let mut peer = Peer::open();
     let keys = [peer.open_channel(), peer.open_channel()];
-    let consume = || basic::Consume {
-        consumer_tag: ShortStr::from_static("c"),
-        ..Default::default()
-    };
     let twice = |peer: &mut Peer| {
-        let error = peer.core.consume(peer.now, keys[0], consume(), None).unwrap_err();
+        let error = peer
+            .core
+            .consume(peer.now, keys[0], consume("c"), None)
+            .unwrap_err();
         assert!(matches!(error, CallError::DuplicateConsumerTag));
         assert_eq!(peer.sent(), []);
     };
     // While it starts, while it lives, and while it is being cancelled.
-    let (consumer, _) = peer.core.consume(peer.now, keys[0], consume(), Some(0)).unwrap();
+    let (consumer, _) = peer
+        .core
+        .consume(peer.now, keys[0], consume("c"), Some(0))
+        .unwrap();
     peer.sent();
     twice(&mut peer);
     peer.send(1, &basic::QosOk {});
