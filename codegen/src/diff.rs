@@ -27,7 +27,8 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Compares two protocols; the differences stand in the order of the facts' names.
+/// Compares two protocols; the differences stand in the order of the elements' names, and what an
+/// element holds behind what is said of itself.
 #[must_use]
 pub fn diff(a: &Protocol, b: &Protocol) -> Vec<Difference> {
     let (a, mut b) = (Facts::of(a), Facts::of(b));
@@ -43,8 +44,6 @@ pub fn diff(a: &Protocol, b: &Protocol) -> Vec<Difference> {
         a: None,
         b: Some(b),
     }));
-    differences.sort_by(|a, b| a.fact.cmp(&b.fact));
-    fold_missing(&mut differences);
     for (fact, a) in a.orders {
         let Some(b) = b.orders.remove(&fact) else { continue };
         if let Some((a, b)) = reordered(&a, &b) {
@@ -55,7 +54,18 @@ pub fn diff(a: &Protocol, b: &Protocol) -> Vec<Difference> {
             });
         }
     }
+    differences.sort_by(|a, b| place(&a.fact).cmp(&place(&b.fact)));
+    fold_missing(&mut differences);
     differences
+}
+
+/// Where a fact stands: the parts of its element's name, then what it says of the element.
+fn place(fact: &str) -> (Vec<&str>, Option<&str>) {
+    let (element, aspect) = match fact.split_once(": ") {
+        Some((element, aspect)) => (element, Some(aspect)),
+        None => (fact, None),
+    };
+    (element.split('.').collect(), aspect)
 }
 
 /// The stretch of two lists that stands in another order; only what both have can.

@@ -119,7 +119,7 @@ pub enum Fault {
         limit: u64,
     },
     /// The file is not UTF-8.
-    #[error("the file is not UTF-8; save it in UTF-8 without a byte order mark for UTF-16")]
+    #[error("the file is not UTF-8; expected UTF-8, to which UTF-16 or another encoding must be converted")]
     NotUtf8,
     /// The XML declaration names another encoding than UTF-8.
     #[error("the XML declaration says encoding `{encoding}`; expected UTF-8")]

@@ -67,15 +67,34 @@ pub struct Source<'a> {
 /// Parses and resolves a specification with overlays, which apply in the order given.
 ///
 /// # Errors
-/// Every fault of all documents; one that is not well-formed is read up to the place where it breaks, and then its
-/// meaning is not looked at.
+/// Every fault of all documents; one that is not well-formed is read up to the place where it breaks, and then neither
+/// its meaning nor that of the overlays behind it is looked at.
 pub fn load(spec: &Source<'_>, overlays: &[Source<'_>]) -> Result<Protocol, SpecErrors> {
+    load_decoded(Ok(*spec), overlays.iter().copied().map(Ok))
+}
+
+/// As [`load`], of texts as [`xml::decode`] left them: what cannot be decoded is reported together with the faults of the
+/// other documents.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_decoded<'a>(
+    spec: Result<Source<'a>, SpecErrors>,
+    overlays: impl IntoIterator<Item = Result<Source<'a>, SpecErrors>>,
+) -> Result<Protocol, SpecErrors> {
     let mut faults = Faults::default();
-    let mut read = |source: &Source<'_>| xml::read(source.name, source.text, &mut faults);
+    let mut read = |source: Result<Source<'_>, SpecErrors>| match source {
+        Ok(source) => xml::read(source.name, source.text, &mut faults),
+        Err(errors) => {
+            faults.extend(errors);
+            None
+        }
+    };
     let base = read(spec);
-    let overlays: Vec<_> = overlays.iter().map(read).collect();
-    let documents = base.zip(overlays.into_iter().collect::<Option<Vec<_>>>());
-    let protocol = documents.map(|(base, overlays)| resolve::protocol(&base, &overlays, &mut faults));
+    let overlays: Vec<_> = overlays.into_iter().map(read).collect();
+    // The first that cannot be read hides the meaning of those that lie on it.
+    let overlays: Vec<_> = overlays.into_iter().map_while(|overlay| overlay).collect();
+    let protocol = base.map(|base| resolve::protocol(&base, &overlays, &mut faults));
     faults.or_errors(protocol)
 }
 

@@ -26,9 +26,15 @@ pub(super) fn apply(
         faults,
     };
     overlay.refuse_marks(&root);
+    let mut fit = true;
     for document in overlays {
-        overlay.check_version(&root, &document.root, version);
-        overlay.children(&mut root, &document.root);
+        fit &= overlay.has_version(&root, &document.root, version);
+    }
+    // What another version defines and lacks says nothing of this one.
+    if fit {
+        for document in overlays {
+            overlay.children(&mut root, &document.root);
+        }
     }
     (root, overlay.replaced)
 }
@@ -73,7 +79,7 @@ struct Overlay<'f> {
 }
 
 impl Overlay<'_> {
-    fn check_version(&mut self, base: &Element, overlay: &Element, version: Version) {
+    fn has_version(&mut self, base: &Element, overlay: &Element, version: Version) -> bool {
         let stated = super::version(overlay, self.faults);
         if stated != version {
             let fault = Fault::OverlayVersion {
@@ -83,6 +89,7 @@ impl Overlay<'_> {
             };
             self.faults.report(&overlay.position, fault);
         }
+        stated == version
     }
 
     fn refuse_marks(&mut self, element: &Element) {

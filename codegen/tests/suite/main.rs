@@ -5,6 +5,7 @@ mod bad_input;
 mod cli;
 mod compare;
 mod documented;
+mod files;
 mod golden;
 mod mutate;
 mod robustness;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use amqp_codegen::{Protocol, Source, load};
 use amqp_spec::SpecFile;
@@ -109,10 +109,15 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// Runs the program.
+/// Runs the program, without input.
 pub(crate) fn amqp_codegen(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Ran {
+    amqp_codegen_with(Stdio::null(), arguments)
+}
+
+/// Runs the program with an input.
+pub(crate) fn amqp_codegen_with(input: impl Into<Stdio>, arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_amqp-codegen"));
-    command.args(arguments.iter().map(AsRef::as_ref));
+    command.args(arguments.iter().map(AsRef::as_ref)).stdin(input);
     let Output {
         status,
         stdout,

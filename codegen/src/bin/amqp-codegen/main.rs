@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use amqp_codegen::diff::diff;
 use amqp_codegen::error::Fault;
 use amqp_codegen::summary::Summary;
-use amqp_codegen::{Options, Protocol, SpecError, emit, format, load};
+use amqp_codegen::{Options, Protocol, SpecError, emit, format, load_decoded};
 use clap::{Args, Parser, Subcommand};
 
 use files::{Failure, Input};
@@ -18,7 +18,7 @@ use files::{Failure, Input};
 /// Generates Rust bindings from the XML specification of AMQP 0-8, 0-9, 0-9-1 or a variant of it.
 ///
 /// Exit status: 0 fine; 1 a negative answer (check found faults, diff found differences); 2 an error.
-/// Errors are printed as `file:line: what is wrong; what was expected`.
+/// Errors are printed as `file:line: what is wrong; what was expected`. A specification `-` is standard input.
 #[derive(Parser)]
 #[command(name = "amqp-codegen", version)]
 struct Cli {
@@ -34,7 +34,7 @@ enum Command {
     Generate {
         #[command(flatten)]
         spec: Spec,
-        /// Where to write: a file, or a folder (one that exists, or a path that ends in `/`) for one file per class; standard output without it
+        /// Where to write: a file, or a folder (one that exists, or a path that ends in `/`) for one file per class; standard output without it or with `-`
         #[arg(short, long, value_name = "FILE|DIR")]
         output: Option<PathBuf>,
         /// Derive serde's Serialize and Deserialize (needs the feature `serde` of amqp-protocol)
@@ -78,7 +78,7 @@ enum Command {
 
 #[derive(Args)]
 struct Spec {
-    /// The specification, an XML file
+    /// The specification, an XML file; `-` is standard input
     spec: PathBuf,
     /// An overlay on it; may be given several times, and applies in this order
     #[arg(long, value_name = "FILE")]
@@ -122,8 +122,8 @@ fn main() -> ExitCode {
         Ok(Answer::No) => ExitCode::from(1),
         Err(failure) => {
             match failure {
-                Failure::Io(message) => eprintln!("{message}"),
-                Failure::Spec(faults) => eprintln!("{faults}"),
+                Failure::Io(message) => files::complain(&message),
+                Failure::Spec(faults) => files::complain(&faults),
             }
             ExitCode::from(2)
         }
@@ -134,20 +134,20 @@ fn generate(spec: &Spec, output: Option<&Path>, options: Options) -> Result<Answ
     let protocol = spec.load()?;
     let bindings = emit::emit(&protocol, options);
     match output {
-        None => files::print(&format::single(&bindings, &protocol.sources))?,
         Some(path) if is_folder(path) => {
-            fs::create_dir_all(path).map_err(|error| Failure::Io(format!("{}: {error}", path.display())))?;
+            fs::create_dir_all(path).map_err(|error| Failure::io(&path.display(), &error))?;
             let code = format::folder(&bindings, &protocol.sources);
             let code: Vec<_> = code
                 .iter()
                 .map(|file| (path.join(&file.name), file.text.as_str()))
                 .collect();
-            files::write(&code)?;
+            files::write(&code, &spec.paths())?;
         }
-        Some(path) => {
+        Some(path) if !files::is_stream(path) => {
             let code = format::single(&bindings, &protocol.sources);
-            files::write(&[(path.to_owned(), &code)])?;
+            files::write(&[(path.to_owned(), &code)], &spec.paths())?;
         }
+        _ => files::print(&format::single(&bindings, &protocol.sources))?,
     }
     Ok(Answer::Yes)
 }
@@ -161,7 +161,7 @@ fn check(spec: &Spec) -> Result<Answer, Failure> {
     match spec.load() {
         Ok(_) => Ok(Answer::Yes),
         Err(Failure::Spec(faults)) if !faults.as_slice().iter().any(is_other_grammar) => {
-            eprintln!("{faults}");
+            files::complain(&faults);
             Ok(Answer::No)
         }
         // Not to be read at all, or by another program: that answers nothing.
@@ -181,6 +181,8 @@ fn summary(spec: &Spec, json: bool) -> Result<Answer, Failure> {
 }
 
 fn compare(a: &Spec, b: &Spec) -> Result<Answer, Failure> {
+    let paths = a.paths().into_iter().chain(b.paths());
+    files::each_once(paths.filter(|path| files::is_stream(path)))?;
     let differences = diff(&a.load()?, &b.load()?);
     let lines: String = differences
         .iter()
@@ -196,16 +198,19 @@ fn compare(a: &Spec, b: &Spec) -> Result<Answer, Failure> {
 
 impl Spec {
     fn load(&self) -> Result<Protocol, Failure> {
+        files::each_once(self.paths())?;
         let spec = files::read(&self.spec)?;
         let overlays = self
             .overlay
             .iter()
             .map(|path| files::read(path))
             .collect::<Result<Vec<_>, _>>()?;
-        let overlays = overlays
-            .iter()
-            .map(Input::source)
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(load(&spec.source()?, &overlays)?)
+        Ok(load_decoded(spec.source(), overlays.iter().map(Input::source))?)
+    }
+
+    /// The specification and its overlays.
+    fn paths(&self) -> Vec<&Path> {
+        let overlays = self.overlay.iter().map(PathBuf::as_path);
+        std::iter::once(self.spec.as_path()).chain(overlays).collect()
     }
 }
