@@ -93,7 +93,9 @@ impl<F: Read> Dissector<F> {
         if self.octets.is_empty() {
             return Ok(None);
         }
-        let is_header = self.offset == 0 && self.octets.starts_with(b"A");
+        // A frame may have the type octet `A`: all that is there of the four counts.
+        let beginning = self.octets.get(..4).unwrap_or(&self.octets);
+        let is_header = self.offset == 0 && b"AMQP".starts_with(beginning);
         let line = if is_header {
             self.protocol_header()
         } else {
@@ -207,15 +209,15 @@ fn payload_of<R: Revision>(frame: RawFrame<'_>) -> Result<String, DecodeError> {
             Line::Method { channel, method }
         }
         FrameType::Header => {
-            let mut class = "";
+            let mut class = None;
             let header = ContentHeader::decode_with(&mut reader, |class_id, reader| {
                 class = R::content_class(class_id);
                 R::decode_properties(class_id, reader)
             })?;
-            reader.finish("header")?;
+            reader.finish(class.map_or("header", |class| class.context))?;
             Line::Header {
                 channel,
-                class,
+                class: class.map_or("", |class| class.name),
                 body_size: header.body_size,
                 properties: header.properties,
             }

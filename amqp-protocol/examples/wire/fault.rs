@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// Every kind that is printed, and what it means. The first part is about octets, and names what the library's
 /// `DecodeErrorKind` names; the second is about the text of a line.
-pub(crate) const KINDS: [(&str, &str); 23] = [
+pub(crate) const KINDS: [(&str, &str); 22] = [
     (
         "unexpected_end",
         "a length or a fixed size reaches beyond the last octet",
@@ -30,10 +30,6 @@ pub(crate) const KINDS: [(&str, &str); 23] = [
     ("bad_frame_end", "the octet after a payload is not 0xCE"),
     ("heartbeat_on_channel", "a heartbeat on another channel than 0"),
     ("heartbeat_not_empty", "a heartbeat with a payload"),
-    (
-        "bad_protocol_header",
-        "a file that begins with `A` does not go on with `MQP`",
-    ),
     ("bad_hex", "not hexadecimal digits in pairs"),
     ("bad_json", "not JSON, or not UTF-8"),
     ("unknown_name", "no class, method or tag has this name"),

@@ -1,7 +1,7 @@
 //! Reads a line of JSON into serde's data model, so that every error has a kind, an offset in the line and the names of
 //! the fields it is in. What the fields are is not known here.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt::{self, Display};
 
 use amqp_protocol::table::TableError;
@@ -164,11 +164,12 @@ impl<'j> Node<'j> {
             return Err(JsonError::new("wrong_type").at(self));
         }
         let Pairs(pairs) = self.shallow()?;
-        let mut rest: VecDeque<Field<'j>> = VecDeque::with_capacity(pairs.len());
+        let mut rest = VecDeque::with_capacity(pairs.len());
+        let mut names = HashSet::with_capacity(pairs.len());
         for (key, value) in pairs {
             let key = self.inner(key);
             let name: String = key.shallow()?;
-            if rest.iter().any(|field| field.name == name) {
+            if !names.insert(name.clone()) {
                 return Err(JsonError::of_field("duplicate_field", &name).at(key));
             }
             let value = self.inner(value);

@@ -36,7 +36,7 @@ pub(crate) fn decode_octets<R: Revision>(item: Item, octets: &[u8]) -> Result<St
         }
         Item::Properties(class) => {
             let properties = R::decode_properties(class.id, &mut reader)?;
-            reader.finish("properties")?;
+            reader.finish(class.context)?;
             Ok(json(&properties))
         }
         Item::Table => {
@@ -64,7 +64,7 @@ pub(crate) fn encode_octets<R: Revision>(item: Item, line: &[u8]) -> Result<Vec<
         Item::Properties(class) => Node::parse(text)
             .and_then(|node| R::read_properties(class.name, node))
             .map(|properties| octets(&properties))
-            .map_err(|error| error.in_context(&format!("{}.properties", class.name))),
+            .map_err(|error| error.in_context(class.context)),
         Item::Table => Node::parse(text)
             .and_then(FieldTable::deserialize)
             .map(|table| octets(&table))

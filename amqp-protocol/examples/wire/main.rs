@@ -58,7 +58,7 @@ struct LineArgs {
     /// What each line is
     #[arg(long, value_enum)]
     kind: Kind,
-    /// The class of the properties; used with `--kind properties` only
+    /// The class of the properties; no other kind has use of it
     #[arg(long, default_value = "basic", value_name = "NAME")]
     class: String,
 }
@@ -104,7 +104,8 @@ fn main() -> ExitCode {
         // Whoever reads has read enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("wire: {error}");
+            // Standard error may be closed or full; the status tells it too.
+            let _ = writeln!(io::stderr(), "wire: {error}");
             ExitCode::from(2)
         }
     }
@@ -142,32 +143,31 @@ fn run(cli: Cli) -> io::Result<bool> {
     }
 }
 
-/// What the lines are. A class that has no properties is a wrong argument.
+/// What the lines are. A class that has no properties is a wrong argument, for each kind.
 fn item<R: Revision>(args: &LineArgs) -> Item {
     let classes = R::CONTENT_CLASSES;
+    let Some(class) = classes.iter().find(|class| class.name == args.class) else {
+        let known: Vec<&str> = classes.iter().map(|ContentClass { name, .. }| *name).collect();
+        let message = format!(
+            "no properties: {}\nclasses with properties: {}",
+            args.class,
+            known.join(", ")
+        );
+        Cli::command()
+            .error(clap::error::ErrorKind::InvalidValue, message)
+            .exit()
+    };
     match args.kind {
         Kind::Method => Item::Method,
+        Kind::Properties => Item::Properties(*class),
         Kind::Table => Item::Table,
-        Kind::Properties => match classes.iter().find(|class| class.name == args.class) {
-            Some(class) => Item::Properties(*class),
-            None => {
-                let known: Vec<&str> = classes.iter().map(|ContentClass { name, .. }| *name).collect();
-                let message = format!(
-                    "no properties: {}\nclasses with properties: {}",
-                    args.class,
-                    known.join(", ")
-                );
-                Cli::command()
-                    .error(clap::error::ErrorKind::InvalidValue, message)
-                    .exit()
-            }
-        },
     }
 }
 
-/// Converts the lines of standard input.
+/// Converts the lines of standard input. What is printed goes out before more input is waited for, so that another program
+/// can ask line by line.
 fn convert(line: impl Fn(Item, &[u8]) -> Result<String, Fault>, item: Item) -> io::Result<bool> {
-    let mut input = io::stdin().lock();
+    let mut input = BufReader::new(io::stdin().lock());
     let mut output = BufWriter::new(io::stdout().lock());
     let (mut text, mut fine) = (Vec::new(), true);
     while input.read_until(b'\n', &mut text)? > 0 {
@@ -181,6 +181,9 @@ fn convert(line: impl Fn(Item, &[u8]) -> Result<String, Fault>, item: Item) -> i
         }
         output.write_all(b"\n")?;
         text.clear();
+        if !input.buffer().contains(&b'\n') {
+            output.flush()?;
+        }
     }
     output.flush()?;
     Ok(fine)
@@ -193,7 +196,8 @@ fn dissect(protocol: ProtocolArg, file: &Path) -> io::Result<bool> {
         ProtocolArg::V0_8 => Some(Protocol::V0_8),
     };
     let mut dissector = Dissector::new(BufReader::new(File::open(file)?), protocol);
-    let mut output = BufWriter::new(io::stdout().lock());
+    // Each line goes out at once: the file may be a pipe whose next frame is far.
+    let mut output = io::stdout().lock();
     let mut fine = true;
     while let Some(line) = dissector.next_line()? {
         fine &= line.is_ok();

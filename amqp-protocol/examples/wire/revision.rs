@@ -21,6 +21,8 @@ pub(crate) enum Protocol {
 pub(crate) struct ContentClass {
     /// Its name in the specification.
     pub(crate) name: &'static str,
+    /// What errors call its properties, as in `basic.properties`.
+    pub(crate) context: &'static str,
     /// The id in a content header.
     pub(crate) id: u16,
 }
@@ -40,12 +42,10 @@ pub(crate) trait Revision {
         reader: &mut Reader<'a>,
     ) -> Result<Self::Properties<'a>, DecodeError>;
 
-    /// The name of the class of this id; empty when it has no properties.
-    fn content_class(id: u16) -> &'static str {
-        let mut classes = Self::CONTENT_CLASSES.iter();
-        classes
-            .find(|class| class.id == id)
-            .map_or("", |class| class.name)
+    /// The class of this id, if it has properties.
+    fn content_class(id: u16) -> Option<ContentClass> {
+        let mut classes = Self::CONTENT_CLASSES.iter().copied();
+        classes.find(|class| class.id == id)
     }
 
     /// Reads the method of this class from the entries `method` and `arguments`.
@@ -90,6 +90,7 @@ macro_rules! revision {
                 const CONTENT_CLASSES: &'static [ContentClass] = &[
                     $(ContentClass {
                         name: $module::$content::Properties::CLASS,
+                        context: concat!(stringify!($content), ".properties"),
                         id: $module::$content::Properties::CLASS_ID,
                     }),*
                 ];

@@ -125,6 +125,7 @@ fn a_payload_at_fault_is_passed_over() {
         frame(1, 3, &[0, 50, 0xFF, 0xFF]),
         frame(1, 1, &ACK[..12]),
         frame(2, 4, &[0, 50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        frame(2, 4, &[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]),
         frame(8, 0, b"x"),
         frame(8, 9, b""),
         frame(5, 1, b""),
@@ -139,6 +140,7 @@ fn a_payload_at_fault_is_passed_over() {
             r#"{"error":{"kind":"unknown_method","offset":4,"context":"method","channel":3,"frame":"method"}}"#,
             r#"{"error":{"kind":"unexpected_end","offset":12,"context":"basic.ack.multiple","channel":1,"frame":"method"}}"#,
             r#"{"error":{"kind":"unknown_class","offset":12,"context":"header","channel":4,"frame":"header"}}"#,
+            r#"{"error":{"kind":"trailing_octets","offset":14,"context":"basic.properties","channel":4,"frame":"header"}}"#,
             r#"{"error":{"kind":"heartbeat_not_empty","offset":0,"context":"frame.size","channel":0,"frame":"heartbeat"}}"#,
             r#"{"error":{"kind":"heartbeat_on_channel","offset":0,"context":"frame.channel","channel":9,"frame":"heartbeat"}}"#,
             r#"{"error":{"kind":"unsupported_frame_type","offset":0,"context":"frame.type","channel":1,"frame":5}}"#,
@@ -193,9 +195,21 @@ fn a_broken_envelope_ends_with_its_place_in_the_file() {
         ),
         (
             b"AMPQ\0\0\x09\x01",
-            r#"{"error":{"kind":"bad_protocol_header","offset":2,"context":"protocol_header"}}"#,
+            r#"{"error":{"kind":"unknown_frame_type","offset":0,"context":"frame.type"}}"#,
         ),
     ] {
         assert_eq!(dissect("header", &[], octets).lines, [error]);
     }
+}
+
+#[test]
+fn a_frame_may_have_the_type_octet_that_a_protocol_header_begins_with() {
+    let octets = [frame(b'A', 1, b"abc"), frame(1, 1, &ACK)].concat();
+    assert_eq!(
+        dissect("letter", &[], &octets).lines,
+        [
+            r#"{"error":{"kind":"unknown_frame_type","offset":0,"context":"frame.type","channel":1,"frame":65}}"#,
+            ACK_LINE,
+        ]
+    );
 }

@@ -38,7 +38,7 @@ fn octets_at_fault_take_the_place_of_their_line() {
         PROPERTIES_0_9_1,
         &[
             ("0002", "unknown_property", 0, "basic.properties"),
-            ("000000", "trailing_octets", 2, "properties"),
+            ("000000", "trailing_octets", 2, "basic.properties"),
             ("8000", "unexpected_end", 2, "basic.properties.content_type"),
         ],
     );

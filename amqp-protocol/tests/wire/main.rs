@@ -1,6 +1,7 @@
 //! The example `wire`: its contract line by line, as a program, and as properties of what it is made of.
 
 mod captures;
+mod coprocess;
 mod faults;
 mod hostile;
 mod program;
@@ -309,5 +310,27 @@ fn wrong_arguments_end_with_2() {
         &["dissect", "no such file"],
     ] {
         assert_eq!(run(args, b"").status, Some(2), "{args:?}");
+    }
+    // A class is refused for each kind, used or not.
+    for kind in ["method", "properties", "table"] {
+        let args = ["encode", "--protocol", "0-8", "--kind", kind, "--class", "nosuch"];
+        assert_eq!(run(&args, b"").status, Some(2), "{kind}");
+    }
+}
+
+/// Many keys cost as many steps, not their square.
+#[test]
+fn an_object_may_have_many_keys() {
+    let keys: String = (0..60_000).map(|key| format!(r#""key-{key}":0,"#)).collect();
+    for (last, kind, offset) in [
+        (r#""last":0"#, "unknown_field", 1),
+        (r#""key-0":0"#, "duplicate_field", 1 + keys.len()),
+    ] {
+        let json = format!("{{{keys}{last}}}");
+        errors(
+            "encode",
+            PROPERTIES_0_9_1,
+            &[(&json, kind, offset, "basic.properties.key-0")],
+        );
     }
 }

@@ -1,9 +1,11 @@
 //! Runs the program and compares what it prints.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
+use std::time::Duration;
 
 /// What a run printed, and its exit status.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,7 +15,7 @@ pub(crate) struct Run {
 }
 
 /// The program: `cargo test` builds the examples beside the tests.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let profile = test.ancestors().nth(2).expect("deps is a folder of the profile");
     let program = profile
@@ -46,6 +48,50 @@ pub(crate) fn run(args: &[&str], input: &[u8]) -> Run {
     Run {
         lines: text.lines().map(str::to_owned).collect(),
         status: output.status.code(),
+    }
+}
+
+/// A run that is asked and answers in turns.
+pub(crate) struct Dialogue {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Receiver<String>,
+}
+
+impl Dialogue {
+    pub(crate) fn new(args: &str) -> Self {
+        let mut child = Command::new(program())
+            .args(args.split(' '))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stdin = child.stdin.take().expect("it is piped");
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            let mut lines = stdout.lines().map_while(Result::ok);
+            lines.try_for_each(|line| sender.send(line))
+        });
+        Self { child, stdin, lines }
+    }
+
+    pub(crate) fn send(&mut self, octets: &[u8]) {
+        self.stdin.write_all(octets).expect("the program reads on");
+    }
+
+    /// The line that answers. It comes without more input, or the test fails.
+    #[track_caller]
+    pub(crate) fn answer(&self) -> String {
+        let answer = self.lines.recv_timeout(Duration::from_secs(60));
+        answer.expect("the answer does not wait for more input")
+    }
+}
+
+impl Drop for Dialogue {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
