@@ -4,7 +4,7 @@ use amqp_protocol::content::ContentHeader;
 use amqp_protocol::frame::FrameType;
 use amqp_protocol::{
     Content, DecodeErrorKind, DeliveryTag, FieldTable, FieldValue, LongStr, ProtocolHeader, Reader,
-    ReplyCode, ShortStr,
+    ReplyCode, ShortStr, v0_8, v0_9_1,
 };
 use proptest::prelude::*;
 use serde::de::value::{BytesDeserializer, Error as ValueError};
@@ -60,6 +60,30 @@ fn numbers_are_numbers() {
         r#"{"body_size":5,"properties":1}"#,
     );
     assert!(serde_json::from_str::<ProtocolHeader>(r#""000009""#).is_err());
+}
+
+#[test]
+fn properties_name_their_class() {
+    both_ways(
+        v0_9_1::ContentProperties::Basic(v0_9_1::basic::Properties {
+            delivery_mode: Some(2),
+            ..Default::default()
+        }),
+        r#"{"class":"basic","properties":{"delivery_mode":2}}"#,
+    );
+    both_ways(
+        v0_8::ContentProperties::Test(v0_8::test::Properties {}),
+        r#"{"class":"test","properties":{}}"#,
+    );
+    for text in [
+        r#"{"class":"queue","properties":{}}"#,
+        r#"{"class":"basic"}"#,
+        r#"{"class":"basic","properties":{},"x":1}"#,
+        r#"{"class":"basic","properties":{"x":1}}"#,
+    ] {
+        let refused = serde_json::from_str::<v0_9_1::ContentProperties<'_>>(text);
+        assert!(refused.is_err(), "{text}");
+    }
 }
 
 #[test]

@@ -191,6 +191,8 @@ fn properties(protocol: &Protocol, options: Options) -> TokenStream {
     let owned_types = payloads(&classes, "Properties", |class| {
         Lifetimes::of_properties(class).owned
     });
+    let derives = serde::properties_enum(options);
+    let renames = classes.iter().map(|class| serde::variant(&class.name, options));
     let proptest = proptest::enumeration(
         &quote!(ContentProperties #owned),
         &variants,
@@ -200,8 +202,9 @@ fn properties(protocol: &Protocol, options: Options) -> TokenStream {
     quote! {
         /// Content properties of any class that carries content.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #derives
         pub enum ContentProperties #a {
-            #(#[doc = #links] #variants(#types),)*
+            #(#[doc = #links] #renames #variants(#types),)*
         }
 
         impl #a ContentProperties #a {

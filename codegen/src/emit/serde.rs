@@ -35,6 +35,14 @@ pub(super) fn method_enum(options: Options) -> Option<TokenStream> {
         .then(|| quote!(#derive #[serde(tag = "method", content = "arguments", deny_unknown_fields)]))
 }
 
+/// `{"class": .., "properties": ..}`
+pub(super) fn properties_enum(options: Options) -> Option<TokenStream> {
+    let derive = derive();
+    options
+        .serde
+        .then(|| quote!(#derive #[serde(tag = "class", content = "properties", deny_unknown_fields)]))
+}
+
 /// The specification's name of a class or method.
 pub(super) fn variant(name: &str, options: Options) -> Option<TokenStream> {
     let name = names::plain(name);
