@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::frame::payload_max;
+use crate::frame::part_max;
 use crate::method::{Decode, Encode, IntoOwned, Properties, View};
 use crate::wire::{Reader, Writer};
 
@@ -94,6 +94,8 @@ where
 /// The parts of a body, one for each frame of at most `frame_max` octets (0: no limit). They share the body's memory.
 /// An empty body has no part.
 ///
+/// Peers agree on 4096 octets at least. A frame of less than 9 has no room for any part of a body: 1 to 8 are taken for 9.
+///
 /// ```
 /// use amqp_protocol::content::split;
 /// use bytes::Bytes;
@@ -102,7 +104,7 @@ where
 /// assert_eq!(parts, ["0123", "4567", "89"]);
 /// ```
 pub fn split(mut body: Bytes, frame_max: u32) -> impl Iterator<Item = Bytes> {
-    let max = payload_max(frame_max).max(1) as usize;
+    let max = part_max(frame_max);
     std::iter::from_fn(move || {
         let len = body.len().min(max);
         (len > 0).then(|| body.split_to(len))
@@ -292,6 +294,16 @@ mod tests {
             error.to_string(),
             "unknown class 61 at octet 0 in header.class_id"
         );
+    }
+
+    #[test]
+    fn the_smallest_part_has_one_octet() {
+        let body = Bytes::from_static(b"ab");
+        for frame_max in 1..=9 {
+            assert_eq!(Vec::from_iter(split(body.clone(), frame_max)), ["a", "b"]);
+        }
+        assert_eq!(Vec::from_iter(split(body, 0)), ["ab"]);
+        assert_eq!(split(Bytes::new(), 1).count(), 0);
     }
 
     #[test]

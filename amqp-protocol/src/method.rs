@@ -86,6 +86,9 @@ pub trait IntoOwned {
 
 /// Names a borrowing type without its lifetime, so that an owner of octets can lend it:
 /// [`Frame<V>`](crate::frame::Frame) is generic over it. Implemented by the `'static` form of each type.
+///
+/// Decoding must depend on the octets alone: octets that `Of<'a>` has once been decoded from decode again, for any `'a`.
+/// `Frame` relies on it.
 pub trait View: 'static {
     /// The type as it borrows from octets that live for `'a`.
     type Of<'a>: Decode<'a>;
@@ -95,7 +98,7 @@ pub trait View: 'static {
 pub trait Arguments: Encode {
     /// The ids that precede the arguments.
     const ID: MethodId;
-    /// Class and method in the specification's words, as in `queue.declare_ok`.
+    /// Class and method by the specification's names with `_` for each hyphen and space, as in `queue.declare_ok`.
     const NAME: &'static str;
     /// Who may send it.
     const SENDERS: Senders;

@@ -1,7 +1,7 @@
 //! Writing frames into a buffer: whole, or around a body that goes out by reference.
 
 use crate::error::TooLong;
-use crate::frame::{END, FrameType, OVERHEAD, START_LEN, payload_max};
+use crate::frame::{END, FrameType, OVERHEAD, START_LEN, part_max, payload_max};
 use crate::method::{Arguments, Encode};
 use crate::wire::{ChannelId, Writer};
 
@@ -76,9 +76,11 @@ pub fn write_method<M: Arguments>(
 }
 
 /// Appends a body as frames of at most `frame_max` octets (0: no limit), by copying. An empty body has no frame.
+///
+/// Peers agree on 4096 octets at least. A frame of less than 9 has no room for any part of a body: 1 to 8 are taken for 9.
 #[inline]
 pub fn write_body(out: &mut Vec<u8>, channel: ChannelId, body: &[u8], frame_max: u32) {
-    for part in body.chunks(payload_max(frame_max).max(1) as usize) {
+    for part in body.chunks(part_max(frame_max)) {
         out.reserve(part.len() + OVERHEAD);
         out.extend_from_slice(&start(FrameType::Body, channel, part.len() as u32));
         out.extend_from_slice(part);
@@ -139,5 +141,17 @@ mod tests {
         assert_eq!(out, b"\x03\0\x01\0\0\0\x02ab\xCE\x03\0\x01\0\0\0\x01c\xCE");
         let by_reference = [&start(FrameType::Body, ChannelId(1), 1)[..], b"c", &[END]].concat();
         assert!(out.ends_with(&by_reference));
+    }
+
+    #[test]
+    fn the_smallest_frame_of_a_body_has_9_octets() {
+        for frame_max in 1..=9 {
+            let mut out = Vec::new();
+            write_body(&mut out, ChannelId(1), b"ab", frame_max);
+            assert_eq!(out, b"\x03\0\x01\0\0\0\x01a\xCE\x03\0\x01\0\0\0\x01b\xCE");
+        }
+        let mut out = Vec::new();
+        write_body(&mut out, ChannelId(1), &[7; 5000], 0);
+        assert_eq!(out.len(), 5000 + OVERHEAD);
     }
 }

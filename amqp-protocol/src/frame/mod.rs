@@ -203,6 +203,15 @@ pub const fn payload_max(frame_max: u32) -> u32 {
     }
 }
 
+/// The most octets of a body that go into one frame: one at least, or there would be no end.
+#[inline]
+pub(crate) const fn part_max(frame_max: u32) -> usize {
+    match payload_max(frame_max) {
+        0 => 1,
+        max => max as usize,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -45,6 +45,11 @@ impl<V: View> Frame<V> {
     }
 
     /// The value, borrowing from the octets.
+    ///
+    /// # Panics
+    ///
+    /// When a [`View`] of your own breaks its promise and refuses octets that it has taken before. The types of this crate
+    /// and those that are generated keep it, whatever the octets are.
     #[inline]
     pub fn get(&self) -> V::Of<'_> {
         match V::Of::decode(&mut Reader::new(&self.octets)) {
