@@ -48,7 +48,9 @@ pub(super) fn module(protocol: &Protocol) -> Module {
     let hard = arm(ConstantKind::HardError, "Connection");
     Module {
         name: "constants".to_owned(),
-        docs: "The constants: numbers of the protocol, and reply codes.".to_owned(),
+        docs: "The constants: numbers of the protocol, and reply codes. \
+               A codec wants those of [`frame`](::amqp_protocol::frame)."
+            .to_owned(),
         items: quote! {
             use ::amqp_protocol as amqp;
 

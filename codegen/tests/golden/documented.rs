@@ -184,7 +184,7 @@ impl<'a> ::amqp_protocol::IntoOwned for ContentProperties<'a> {
     }
 }
 
-/// The constants: numbers of the protocol, and reply codes.
+/// The constants: numbers of the protocol, and reply codes. A codec wants those of [`frame`](::amqp_protocol::frame).
 pub mod constants {
     use ::amqp_protocol as amqp;
 
