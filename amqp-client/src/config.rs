@@ -38,7 +38,7 @@ pub struct Config {
     /// Seconds after which a silent peer counts as dead, twice over; 0 switches heartbeats off. A number given here is used
     /// whatever the server proposed; `None`, the default, takes the server's.
     pub heartbeat: Option<u16>,
-    /// How long opening the TCP connection may take, per address. Default: 10 seconds.
+    /// How long looking the host up may take, and opening the TCP connection, per address. Default: 10 seconds.
     pub connection_timeout: Duration,
     /// How long the AMQP handshake may take, from the first octet to connection.open-ok. Default: 15 seconds.
     pub handshake_timeout: Duration,
@@ -46,7 +46,7 @@ pub struct Config {
     pub call_timeout: Duration,
     /// How long a publish waits while the server blocks publishing or the transport takes nothing. Default: 60 seconds.
     pub publish_timeout: Duration,
-    /// How long an orderly close waits for the server before the transport is given up. Default: 10 seconds.
+    /// How long an orderly close waits for the server, and then for the end of the stream, before the transport is given up. Default: 10 seconds.
     pub close_timeout: Duration,
     /// The largest body accepted, in octets; a larger one is read and thrown away, and its consumer told.
     /// Default: 134,217,728, RabbitMQ's own limit.

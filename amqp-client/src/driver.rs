@@ -51,6 +51,7 @@ pub fn connect_with<T: Transport>(transport: T, config: Config) -> (Connection, 
         reads: false,
         timeout: None,
         write_error: None,
+        shutdown: None,
     };
     (connection, driver)
 }
@@ -74,6 +75,8 @@ pub struct Driver<T> {
     timeout: Option<Instant>,
     /// Why nothing can be written any more. What the server said before it hung up may still be read.
     write_error: Option<io::Error>,
+    /// Once the connection is over: until when the stream may take to end, if there is a limit.
+    shutdown: Option<Option<Instant>>,
 }
 
 // Nothing in it is pinned.
@@ -89,7 +92,7 @@ impl<T: Transport> Future for Driver<T> {
             let read = self.drive_read(cx);
             let timed = self.drive_timer(cx);
             if self.shared.with(|inner| inner.core.state()) == State::Closed {
-                return self.transport.poll_shutdown(cx).map(drop);
+                return self.drive_shutdown(cx);
             }
             if !(written || read || timed) && self.sleep(cx) {
                 return Poll::Pending;
@@ -163,6 +166,21 @@ impl<T: Transport> Driver<T> {
         let now = self.transport.now();
         self.shared.with(|inner| inner.core.handle_timeout(now));
         true
+    }
+
+    /// Ends the stream, for at most `close_timeout`.
+    fn drive_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = *self.shutdown.get_or_insert_with(|| {
+            let time = self.shared.with(|inner| inner.core.config().close_timeout);
+            self.transport.now().checked_add(time)
+        });
+        if self.transport.poll_shutdown(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        match deadline {
+            Some(deadline) => self.transport.poll_timer(cx, deadline),
+            None => Poll::Pending,
+        }
     }
 
     /// Waits to be woken by the transport, the timer or a handle; false when there is something to do first.

@@ -1,10 +1,11 @@
 //! The adapter for tokio: its streams and timers as a [`Transport`], and `connect` over TCP.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use ::tokio::net::TcpStream;
@@ -65,21 +66,48 @@ where
     driver::connect_with(Stream { stream, timer: None }, config)
 }
 
-/// Tries the addresses of the host in turn, each for at most `connection_timeout`.
+/// Looks the host up and tries its addresses in turn, each step for at most `connection_timeout`. The error is the last
+/// address's, and names it.
 async fn open_tcp(uri: &Uri) -> io::Result<TcpStream> {
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in ::tokio::net::lookup_host((uri.host.as_str(), uri.port)).await? {
-        match timeout(uri.config.connection_timeout, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
+    let (host, port) = (uri.host.as_str(), uri.port);
+    let limit = uri.config.connection_timeout;
+    let addresses = within(
+        limit,
+        ::tokio::net::lookup_host((host, port)),
+        &format_args!("{host}:{port}"),
+    )
+    .await?;
+    let mut failure = io::Error::new(
+        io::ErrorKind::NotFound,
+        format!("{host}:{port}: the host has no address"),
+    );
+    for address in addresses {
+        match within(limit, TcpStream::connect(address), &address).await {
+            Ok(stream) => {
                 // Frames are batched here; waiting for more of them would only delay replies.
                 stream.set_nodelay(true)?;
                 return Ok(stream);
             }
-            Ok(Err(error)) => failure = error,
-            Err(_) => failure = io::Error::new(io::ErrorKind::TimedOut, format!("{address} does not answer")),
+            Err(error) => failure = error,
         }
     }
     Err(failure)
+}
+
+/// What the step gives; its error, or that it took too long, with the name of whom it concerns.
+async fn within<T>(
+    limit: Duration,
+    step: impl Future<Output = io::Result<T>>,
+    whom: &impl Display,
+) -> io::Result<T> {
+    match timeout(limit, step).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(io::Error::new(error.kind(), format!("{whom}: {error}"))),
+        Err(_) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("{whom}: no answer in time"),
+        )),
+    }
 }
 
 /// A tokio stream and a tokio timer as a [`Transport`].
@@ -114,5 +142,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
 
     fn now(&self) -> Instant {
         ::tokio::time::Instant::now().into_std()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[::tokio::test]
+    async fn a_refused_connection_names_the_address() {
+        // Bound and not listening: nobody else gets the port, and nobody accepts.
+        let socket = ::tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = socket.local_addr().unwrap();
+        let error = connect(format!("amqp://{address}").as_str()).await.unwrap_err();
+        assert!(error.to_string().contains(&format!("{address}: ")), "{error}");
+        assert!(
+            matches!(error, ConnectionError::Transport(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+        );
     }
 }

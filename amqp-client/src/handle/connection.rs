@@ -1,15 +1,13 @@
 //! The handle of a connection. What moves its octets is the adapters'.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Instant;
 
 use amqp_protocol::v0_9_1::constants;
 use amqp_protocol::{FieldTable, ShortStr};
 
 use super::channel::{Channel, ChannelHandle};
-use super::shared::Shared;
+use super::shared::{Shared, Watch};
 use super::waiting::Replied;
 use crate::config::Config;
 use crate::error::{CallError, ChannelError, ConnectionError};
@@ -139,15 +137,6 @@ impl Connection {
     }
 
     async fn wait_until(&self, reached: impl Fn(State) -> bool) {
-        poll_fn(|cx| {
-            self.handle.shared.with(|inner| {
-                if reached(inner.core.state()) {
-                    return Poll::Ready(());
-                }
-                inner.watch(cx);
-                Poll::Pending
-            })
-        })
-        .await;
+        Watch::new(&self.handle.shared, reached).await;
     }
 }

@@ -1,6 +1,8 @@
 //! The core behind its lock, and the wakers of those who wait for it. Wakers run after the lock is released.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -23,8 +25,9 @@ pub(crate) struct Inner {
     pub(super) turns: Waiting<Turn>,
     /// Tasks that found nothing to consume.
     consumers: HashMap<ConsumerId, Waker>,
-    /// Tasks that wait for another state of the connection.
-    watchers: Vec<Waker>,
+    /// Tasks that wait for another state of the connection, by the number of their [`Watch`].
+    watchers: HashMap<u64, Waker>,
+    next_watch: u64,
     driver: Option<Asleep>,
     /// To be woken when the lock is released.
     pub(super) woken: Vec<Waker>,
@@ -49,7 +52,8 @@ impl Shared {
             replies: Waiting::default(),
             turns: Waiting::default(),
             consumers: HashMap::new(),
-            watchers: Vec::new(),
+            watchers: HashMap::new(),
+            next_watch: 0,
             driver: None,
             woken: Vec::new(),
         };
@@ -72,6 +76,57 @@ impl Shared {
     }
 }
 
+/// Waits until the connection has reached a state. Dropped before, it leaves nothing behind.
+#[derive(Debug)]
+pub(super) struct Watch<'a, F> {
+    shared: &'a Shared,
+    reached: F,
+    number: Option<u64>,
+}
+
+impl<'a, F: Fn(State) -> bool> Watch<'a, F> {
+    pub(super) fn new(shared: &'a Shared, reached: F) -> Self {
+        Self {
+            shared,
+            reached,
+            number: None,
+        }
+    }
+}
+
+// Nothing in it is pinned.
+impl<F> Unpin for Watch<'_, F> {}
+
+impl<F: Fn(State) -> bool> Future for Watch<'_, F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        this.shared.with(|inner| {
+            if (this.reached)(inner.core.state()) {
+                return Poll::Ready(());
+            }
+            let number = *this.number.get_or_insert_with(|| {
+                inner.next_watch += 1;
+                inner.next_watch
+            });
+            let mut waker = inner.watchers.remove(&number);
+            inner.woken.extend(set_waker(&mut waker, cx));
+            inner.watchers.extend(waker.map(|waker| (number, waker)));
+            Poll::Pending
+        })
+    }
+}
+
+impl<F> Drop for Watch<'_, F> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.shared
+                .with(|inner| inner.woken.extend(inner.watchers.remove(&number)));
+        }
+    }
+}
+
 impl Inner {
     fn hand_out_events(&mut self) {
         while let Some(event) = self.core.poll_event() {
@@ -83,7 +138,7 @@ impl Inner {
                     self.woken.extend(self.turns.finish(request, outcome));
                 }
                 Event::Readable(consumer) => self.woken.extend(self.consumers.remove(&consumer)),
-                Event::State(_) => self.woken.append(&mut self.watchers),
+                Event::State(_) => self.woken.extend(self.watchers.drain().map(|(_, waker)| waker)),
                 // Their state is asked for where it matters.
                 Event::ChannelEnded { .. }
                 | Event::Confirmed { .. }
@@ -113,13 +168,6 @@ impl Inner {
     pub(super) fn drop_consumer(&mut self, consumer: ConsumerId) {
         self.woken.extend(self.consumers.remove(&consumer));
         self.core.drop_consumer(consumer);
-    }
-
-    /// Waits for the next change of the connection's state.
-    pub(super) fn watch(&mut self, cx: &Context<'_>) {
-        if !self.watchers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.watchers.push(cx.waker().clone());
-        }
     }
 
     /// Puts the driver to sleep; false when there is something that it should do first.

@@ -8,10 +8,14 @@ use amqp_protocol::frame::{FrameType, Parsed, RawFrame, START_LEN, payload_max};
 use amqp_protocol::method::{Arguments, Decode};
 use amqp_protocol::v0_9_1::basic;
 use amqp_protocol::{DecodeError, DecodeErrorKind, DeliveryTag, Reader, ShortStr};
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 /// Octets of a content header before its property flags: class, weight, body size.
 const HEADER_FIXED: usize = 12;
+
+/// Messages of fewer octets are copied out of the read buffer, which a message that is kept would else hold whole. Of
+/// larger ones the copy would cost more than it saves.
+const SHARE_FROM: usize = 4096;
 
 /// A received message: basic.deliver, basic.get-ok or basic.return, with properties and body.
 ///
@@ -176,7 +180,7 @@ pub(super) enum Lookahead {
     Scattered,
 }
 
-/// Takes a message whole if it is a method, a header and at most one body frame in a row, so that its body is not copied.
+/// Takes a message whole if it is a method, a header and at most one body frame in a row, so that a large body is not copied.
 /// The frame at the front is a method that carries content; `frame_max` and `body_max` bound what is waited for.
 pub(super) fn take_whole(
     input: &mut BytesMut,
@@ -217,8 +221,15 @@ pub(super) fn take_whole(
         payload_of(0, method),
         header_span.start + HEADER_FIXED..header_span.end,
     );
+    let octets = if end < SHARE_FROM {
+        let octets = Bytes::copy_from_slice(input.get(..end).unwrap_or_default());
+        input.advance(end);
+        octets
+    } else {
+        input.split_to(end).freeze()
+    };
     Ok(Lookahead::Whole(Message {
-        octets: input.split_to(end).freeze(),
+        octets,
         method,
         properties,
         body,
@@ -312,5 +323,38 @@ impl Assembly {
             body,
             body_size: header.body_size,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use amqp_protocol::ChannelId;
+    use amqp_protocol::frame;
+
+    use super::*;
+
+    /// Whether a message with this body lies in the buffer that it was read into.
+    fn is_shared(body: &[u8]) -> bool {
+        let mut octets = Vec::new();
+        frame::write_method(&mut octets, ChannelId(1), &basic::Deliver::default(), 0).unwrap();
+        octets.extend_from_slice(&frame::start(FrameType::Header, ChannelId(1), 14));
+        octets.extend_from_slice(&[0, 60, 0, 0]);
+        octets.extend_from_slice(&(body.len() as u64).to_be_bytes());
+        octets.extend_from_slice(&[0, 0, frame::END]);
+        frame::write_body(&mut octets, ChannelId(1), body, 0);
+        let mut input = BytesMut::from(octets.as_slice());
+        let buffer = input.as_ptr_range();
+        let Ok(Lookahead::Whole(message)) = take_whole(&mut input, 1 << 20, 1 << 20) else {
+            panic!("not whole")
+        };
+        assert!(input.is_empty() && message.body() == body);
+        buffer.contains(&message.octets.as_ptr())
+    }
+
+    #[test]
+    fn only_large_messages_hold_the_buffer_that_they_were_read_into() {
+        assert!(!is_shared(b"x"));
+        assert!(!is_shared(&[0; SHARE_FROM - 100]));
+        assert!(is_shared(&[0; SHARE_FROM]));
     }
 }

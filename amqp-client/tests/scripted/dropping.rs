@@ -294,6 +294,29 @@ fn dropping_the_driver_resolves_and_wakes_every_waiter() {
 }
 
 #[test]
+fn watching_the_connection_leaves_nothing_behind() {
+    let mut session = Session::open();
+    let connection = session.connection.clone();
+    let (dropped, kept) = (Flag::new(), Flag::new());
+    let wakers = [&dropped, &kept].map(|flag| Waker::from(Arc::clone(flag)));
+    let mut watching = Box::pin(connection.closed());
+    for waker in &wakers {
+        assert!(
+            watching
+                .as_mut()
+                .poll(&mut Context::from_waker(waker))
+                .is_pending()
+        );
+    }
+    // The future moved to another task: the first one's waker is gone.
+    drop(wakers);
+    assert_eq!((Arc::strong_count(&dropped), Arc::strong_count(&kept)), (1, 2));
+    drop(watching);
+    assert_eq!(Arc::strong_count(&kept), 1);
+    session.drop_driver();
+}
+
+#[test]
 fn dropping_the_last_handles_closes_channel_and_connection() {
     let mut session = Session::open();
     let channel = session.open_channel();

@@ -354,3 +354,15 @@ fn what_happens_while_the_driver_falls_asleep_is_not_overlooked() {
     session.drive();
     assert!(session.timer() < Some(Duration::from_secs(100)));
 }
+
+#[test]
+fn a_stream_that_does_not_end_is_given_up() {
+    let mut session = Session::open();
+    session.set_room(0);
+    session.end_stream();
+    assert!(!session.drive());
+    assert!(session.was_shut());
+    assert_eq!(session.timer(), Some(Duration::from_secs(10)));
+    session.advance(Duration::from_secs(10));
+    assert!(session.drive());
+}

@@ -62,7 +62,11 @@ impl Transport for WireEnd {
     }
 
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.lock().unwrap().shut = true;
+        let mut wire = self.0.lock().unwrap();
+        wire.shut = true;
+        if wire.room == 0 {
+            return Poll::Pending;
+        }
         Poll::Ready(Ok(()))
     }
 
