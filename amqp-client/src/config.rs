@@ -44,6 +44,9 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// How long a call waits for its reply. Default: 30 seconds.
     pub call_timeout: Duration,
+    /// How long the transport may take nothing while octets wait for it; then the connection ends. Not counted while the
+    /// server blocks publishing, because it may stop reading then. Default: 60 seconds.
+    pub write_timeout: Duration,
     /// How long a publish waits while the server blocks publishing or the transport takes nothing. Default: 60 seconds.
     pub publish_timeout: Duration,
     /// How long an orderly close waits for the server, and then for the end of the stream, before the transport is given up. Default: 10 seconds.
@@ -75,6 +78,7 @@ impl Default for Config {
             connection_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(15),
             call_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(60),
             publish_timeout: Duration::from_secs(60),
             close_timeout: Duration::from_secs(10),
             body_max: 128 << 20,

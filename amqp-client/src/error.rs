@@ -65,6 +65,9 @@ pub enum ConnectionError {
     /// Nothing came for two heartbeat intervals.
     #[error("the server was silent for two heartbeat intervals")]
     HeartbeatTimedOut,
+    /// The transport took nothing for `write_timeout` while octets waited for it.
+    #[error("the transport took nothing within the write timeout")]
+    WriteTimedOut,
     /// The server ended the stream without connection.close. While [awaiting tune](State::AwaitingTune) this is how some
     /// servers refuse credentials.
     #[error("the server ended the stream while {state}")]

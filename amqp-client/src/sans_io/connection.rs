@@ -44,6 +44,8 @@ pub struct Connection {
     queued: u64,
     taken: u64,
     transmitted: u64,
+    /// Since when the transport took nothing though octets wait for it, as far as it was looked at.
+    stalled_since: Option<Instant>,
     /// The largest frame that may be sent, its envelope included.
     pub(super) send_frame_max: u32,
     /// The largest frame that is accepted.
@@ -93,6 +95,7 @@ impl Connection {
             queued: 0,
             taken: 0,
             transmitted: 0,
+            stalled_since: None,
             send_frame_max: FRAME_MIN,
             receive_frame_max,
             channel_max: 0,
@@ -141,6 +144,9 @@ impl Connection {
         }
         self.settle_state();
         self.update_pause(now);
+        if self.blocked {
+            self.stalled_since = None;
+        }
         match &self.error {
             Some(error) => Err(error.clone()),
             None => Ok(()),
@@ -165,6 +171,12 @@ impl Connection {
         if self.heartbeat.dead_at().is_some_and(|at| at <= now) {
             self.abandon(now, ConnectionError::HeartbeatTimedOut);
         }
+        if self.must_write() {
+            self.stalled_since.get_or_insert(now);
+        }
+        if self.stall_at().is_some_and(|at| at <= now) {
+            self.abandon(now, ConnectionError::WriteTimedOut);
+        }
         // Octets that wait for the transport say as much as a heartbeat behind them would.
         if self.backlog() == 0 && self.heartbeat.send_at().is_some_and(|at| at <= now) {
             self.put(|octets| octets.extend_from_slice(&frame::HEARTBEAT));
@@ -186,7 +198,7 @@ impl Connection {
             Some(at) => self.wants_read().then_some(at),
             None => self.heartbeat.dead_at(),
         };
-        [self.deadline, heartbeat, silence, call, gate]
+        [self.deadline, heartbeat, silence, self.stall_at(), call, gate]
             .into_iter()
             .flatten()
             .min()
@@ -210,6 +222,7 @@ impl Connection {
     /// Takes note that the transport took this many more octets.
     pub fn transmitted(&mut self, now: Instant, octets: u64) {
         self.transmitted += octets;
+        self.stalled_since = None;
         self.heartbeat.sent(now);
         self.settle_state();
         self.open_gate();
@@ -249,6 +262,22 @@ impl Connection {
     /// The settings it was made with.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Whether the transport has something to take, and a server that reads behind it.
+    fn must_write(&self) -> bool {
+        self.backlog() > 0 && !self.blocked && self.state == State::Open
+    }
+
+    /// When a transport that takes nothing is given up; at once, to look at the clock, when octets have just begun to wait.
+    fn stall_at(&self) -> Option<Instant> {
+        if !self.must_write() {
+            return None;
+        }
+        match self.stalled_since {
+            Some(since) => deadline(since, self.config.write_timeout),
+            None => Some(self.heartbeat.last_sent()),
+        }
     }
 
     fn update_pause(&mut self, now: Instant) {

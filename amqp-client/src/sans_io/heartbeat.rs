@@ -38,6 +38,10 @@ impl Heartbeat {
         self.sent = now;
     }
 
+    pub(super) fn last_sent(&self) -> Instant {
+        self.sent
+    }
+
     pub(super) fn received(&mut self, now: Instant) {
         self.silent_since = now;
     }

@@ -296,6 +296,7 @@ fn the_longest_duration_is_no_time_out() {
         &mut config.handshake_timeout,
         &mut config.call_timeout,
         &mut config.publish_timeout,
+        &mut config.write_timeout,
         &mut config.close_timeout,
     ] {
         *duration = Duration::MAX;
@@ -311,4 +312,27 @@ fn the_longest_duration_is_no_time_out() {
         .close(peer.now, constants::REPLY_SUCCESS, ShortStr::default());
     peer.sent();
     assert_eq!(peer.core.poll_timeout(), None);
+}
+
+#[test]
+fn a_transport_that_takes_nothing_is_given_up_unless_the_server_blocks_publishing() {
+    let mut peer = Peer::open();
+    let key = peer.open_channel();
+    peer.advance(Duration::from_secs(1000));
+    publish(&mut peer, key, "x").unwrap();
+    // The clock is looked at when octets begin to wait, and again whenever some are taken.
+    assert!(peer.core.poll_timeout().unwrap() <= peer.now);
+    peer.advance(Duration::ZERO);
+    peer.advance(Duration::from_secs(59));
+    peer.core.transmitted(peer.now, 1);
+    peer.advance(Duration::ZERO);
+    assert_eq!(peer.core.poll_timeout(), Some(peer.now + Duration::from_secs(60)));
+    peer.send(0, &connection::Blocked::default());
+    assert_eq!(peer.core.poll_timeout(), None);
+    peer.now += Duration::from_secs(3600);
+    peer.send(0, &connection::Unblocked {});
+    peer.advance(Duration::ZERO);
+    peer.advance(Duration::from_secs(60));
+    assert!(matches!(peer.core.error(), Some(ConnectionError::WriteTimedOut)));
+    assert_eq!(peer.core.state(), State::Closed);
 }
