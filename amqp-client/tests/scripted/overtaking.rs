@@ -309,7 +309,7 @@ fn cancelling_a_consumer_that_has_ended_gives_the_rest_and_why() {
     let consumer = session.consume(&channel, "late");
     let mut cancelling = Box::pin(consumer.cancel());
     assert!(poll(&mut cancelling).is_pending());
-    session.advance(Duration::from_secs(30));
+    session.advance(Duration::from_secs(31));
     assert!(matches!(
         poll(&mut cancelling),
         Poll::Ready(Err(CallError::TimedOut {
