@@ -10,7 +10,8 @@ pub mod variant {
 #[cfg(test)]
 mod tests {
     use amqp_protocol::{
-        Arguments, Decode, DeliveryTag, Encode, FieldTable, Reader, ReplyCode, Request, Senders, ShortStr, Writer,
+        Arguments, Decode, DeliveryTag, Encode, FieldTable, Reader, ReplyCode, Request, Senders, ShortStr,
+        Writer,
     };
 
     use crate::variant::{ContentProperties, Method, PROTOCOL_HEADER, constants, r#type};
@@ -99,10 +100,15 @@ mod tests {
             let id = reader.method_id("method").expect("four octets");
             amqp_protocol::Reply::decode_reply(id, &mut reader).expect("an answer to it")
         }
-        let answer = r#type::Self_ { r#try: DeliveryTag(5) };
+        let answer = r#type::Self_ {
+            r#try: DeliveryTag(5),
+        };
         let octets = encoded(&Method::from(answer));
         assert_eq!(reply(&request(), &octets), r#type::MatchReply::Self_(answer));
         let octets = encoded(&Method::from(r#type::Else {}));
-        assert_eq!(reply(&request(), &octets), r#type::MatchReply::Else(r#type::Else {}));
+        assert_eq!(
+            reply(&request(), &octets),
+            r#type::MatchReply::Else(r#type::Else {})
+        );
     }
 }
