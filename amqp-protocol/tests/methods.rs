@@ -2,10 +2,12 @@
 
 use amqp_protocol::{Decode, DecodeError, DecodeErrorKind, Encode, IntoOwned, Reader, Writer, v0_8, v0_9_1};
 use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{Config, TestRunner};
 
-/// How many values of each.
-const ROUNDS: usize = 32;
+/// How many values of each: 32, and more or fewer in proportion to `PROPTEST_CASES`, whose default is 256.
+fn rounds() -> u32 {
+    Config::default().cases.div_ceil(256 / 32)
+}
 
 fn three_ways<T>(value: &T, decode: impl for<'r> Fn(&mut Reader<'r>) -> Result<T, DecodeError>)
 where
@@ -39,7 +41,7 @@ where
 fn values<T>(strategies: Vec<impl Strategy<Value = T>>, mut check: impl FnMut(T)) -> usize {
     let mut runner = TestRunner::deterministic();
     for strategy in &strategies {
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds() {
             check(
                 strategy
                     .new_tree(&mut runner)

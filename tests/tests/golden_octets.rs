@@ -9,13 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use amqp_protocol::{Encode, Properties, Writer, v0_8, v0_9_1};
 use proptest::prelude::any;
 use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{Config, TestRunner};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// How many values of each method and each property set are compared, both ways.
-const ROUNDS: usize = 16;
+/// How many values of each method and each property set are compared, both ways: 16, or in proportion to
+/// `PROPTEST_CASES`, whose default is 256.
+fn rounds() -> usize {
+    Config::default().cases.div_ceil(256 / 16) as usize
+}
 
 /// A method or a property set that is compared.
 struct Sample {
@@ -60,7 +63,7 @@ fn draw<T: Serialize + DeserializeOwned>(strategy: impl Strategy<Value = T>) -> 
         let normal = serde_json::from_value(json.clone()).expect("it comes back");
         (value, normal, json)
     });
-    pairs.take(ROUNDS).collect()
+    pairs.take(rounds()).collect()
 }
 
 fn fields(value: &Value) -> Map<String, Value> {

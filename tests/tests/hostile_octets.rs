@@ -13,10 +13,12 @@ use amqp_protocol::{
 };
 use proptest::prelude::any;
 use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{Config, TestRunner};
 
-/// How many inputs each test has.
-const INPUTS: usize = 20_000;
+/// How many inputs each test has: 20480, or in proportion to `PROPTEST_CASES`, whose default is 256.
+fn inputs() -> usize {
+    Config::default().cases as usize * 80
+}
 /// Where the pseudo-random numbers begin.
 const SEED: u64 = 0x0009_0001_0000_0008;
 
@@ -86,7 +88,7 @@ fn encoded<T: Encode>(strategies: Vec<impl Strategy<Value = T>>) -> Vec<Vec<u8>>
 fn on_hostile_octets(name: &str, seeds: &[Vec<u8>], check: impl Fn(&[u8])) {
     let mut random = Random(SEED);
     seeds.iter().for_each(|seed| check(seed));
-    for index in 0..INPUTS {
+    for index in 0..inputs() {
         let input = if index % 8 == 0 {
             let len = random.below(64);
             random.octets(len)
@@ -97,7 +99,7 @@ fn on_hostile_octets(name: &str, seeds: &[Vec<u8>], check: impl Fn(&[u8])) {
         };
         check(&input);
     }
-    println!("{name}: {} inputs, seed {SEED:#x}", seeds.len() + INPUTS);
+    println!("{name}: {} inputs, seed {SEED:#x}", seeds.len() + inputs());
 }
 
 /// Decoding allocates nothing; what it yields is owned within as many octets as the input has.

@@ -28,8 +28,6 @@ fn class<R: Revision>(id: u16) -> ContentClass {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
-
     #[test]
     fn methods_of_0_9_1(method in any::<v0_9_1::Method<'static>>()) {
         comes_back::<V0_9_1>(Item::Method, &encoded(&method));

@@ -8,19 +8,14 @@ use amqp_protocol::{DecodeError, Encode, Reader, Writer};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
-/// Values tried of each method.
-const CASES: u32 = 16;
-
 /// What may follow in a buffer: the frame end, and the start of another frame.
 const TAIL: &[u8] = &[0xce, 1, 0, 0];
 
-/// Tries values of a strategy; the same ones in every run.
+/// Tries 16 values of a strategy, or in proportion to `PROPTEST_CASES`, whose default is 256; the same in every run.
 fn try_values<T: Debug>(strategy: &impl Strategy<Value = T>, check: impl Fn(&T) -> Result<(), String>) {
-    let config = Config {
-        cases: CASES,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let mut config = Config::default();
+    config.cases = config.cases.div_ceil(256 / 16);
+    config.failure_persistence = None;
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let result = TestRunner::new_with_rng(config, rng)
         .run(strategy, |value| check(&value).map_err(TestCaseError::fail));
