@@ -152,6 +152,7 @@ enum Gathered {
 impl Assembler {
     /// Awaits a body of `body_size` octets. One of 0 octets has no frame and is complete at once.
     #[inline]
+    #[must_use]
     pub const fn new(body_size: u64) -> Self {
         Self {
             announced: body_size,

@@ -31,6 +31,7 @@ impl DecodeError {
     // Inlined, so that the compiler sees which kind it is: an error that comes back from a call of its own shares the
     // niche of `Result` with success, and what follows would test for it again.
     #[inline]
+    #[must_use]
     pub const fn new(kind: DecodeErrorKind, offset: usize, context: &'static str) -> Self {
         Self {
             kind,
@@ -83,6 +84,7 @@ pub enum DecodeErrorKind {
 
 impl DecodeErrorKind {
     /// The kind's name in snake case, without its values. It never changes.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::UnexpectedEnd => "unexpected_end",

@@ -41,6 +41,7 @@ impl ProtocolHeader {
     pub const V1_0_SASL: Self = Self([3, 1, 0, 0]);
 
     /// All eight octets.
+    #[must_use]
     pub const fn octets(self) -> [u8; Self::LEN] {
         let [a, m, q, p] = Self::MAGIC;
         let [b, c, d, e] = self.0;
@@ -48,6 +49,7 @@ impl ProtocolHeader {
     }
 
     /// The version as its specification writes it, or `None` when it is not known.
+    #[must_use]
     pub const fn version(self) -> Option<&'static str> {
         Some(match self.0 {
             [1, 1, 8, 0] | [1, 1, 9, 1] => "0-8",

@@ -8,11 +8,60 @@
 //! - [`method`]: the traits that the generated methods implement;
 //! - [`frame`], [`content`], [`header`]: frames, contents that span them, and the protocol header before them.
 //!
+//! # Methods
+//!
+//! A generated method is a struct of its class; `Method` is any of them, with its ids before it on the wire.
+//!
+//! ```
+//! # #[cfg(feature = "v0-9-1")] {
+//! use amqp_protocol::v0_9_1::{Method, queue};
+//! use amqp_protocol::{Decode, Encode, Reader, ShortStr, Writer};
+//!
+//! let declare_ok = queue::DeclareOk {
+//!     queue: ShortStr::from_static("q"),
+//!     message_count: 1,
+//!     consumer_count: 0,
+//! };
+//! let mut octets = Vec::new();
+//! Method::from(declare_ok.clone()).encode(&mut Writer::new(&mut octets));
+//! assert_eq!(octets, b"\0\x32\0\x0B\x01q\0\0\0\x01\0\0\0\0");
+//!
+//! let mut reader = Reader::new(&octets);
+//! assert_eq!(Method::decode(&mut reader)?, Method::from(declare_ok));
+//! reader.finish("method")?;
+//! # }
+//! # Ok::<(), amqp_protocol::DecodeError>(())
+//! ```
+//!
+//! # Frames
+//!
+//! ```
+//! # #[cfg(feature = "v0-9-1")] {
+//! use amqp_protocol::frame::{self, FrameType, Parsed, RawFrame};
+//! use amqp_protocol::v0_9_1::{Method, basic};
+//! use amqp_protocol::{ChannelId, Decode, DeliveryTag, Reader};
+//!
+//! let ack = basic::Ack { delivery_tag: DeliveryTag(7), multiple: false };
+//! let mut octets = Vec::new();
+//! frame::write_method(&mut octets, ChannelId(1), &ack, 4096)?;
+//!
+//! // What comes from a socket may be the beginning of a frame, or more than one.
+//! let Parsed::Complete(frame) = RawFrame::parse(&octets, 4096)? else { panic!("it is whole") };
+//! assert_eq!((frame.frame_type, frame.channel), (FrameType::Method, ChannelId(1)));
+//! let method = Method::decode(&mut Reader::new(frame.payload))?;
+//! assert_eq!(method, Method::Basic(basic::Method::Ack(ack)));
+//! let rest = &octets[frame.encoded_len()..];
+//! assert!(rest.is_empty());
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Features
 //!
 //! - `serde`: every type reads and writes itself; deserializing yields owned data.
 //! - `proptest`: every type has a strategy.
 #![forbid(unsafe_code)]
+#![warn(clippy::must_use_candidate)]
 #![cfg_attr(
     not(test),
     deny(
@@ -22,6 +71,11 @@
         clippy::indexing_slicing
     )
 )]
+
+/// The examples of the README.
+#[cfg(all(doctest, feature = "v0-9-1"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 // Generated code says `::amqp_protocol::…` wherever it stands, inside this crate too.
 #[allow(unused_extern_crates, reason = "without a revision nothing is generated")]

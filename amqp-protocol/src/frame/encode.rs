@@ -8,6 +8,7 @@ use crate::wire::{ChannelId, Writer};
 /// The octets before a payload of `size` octets. [`END`] follows the payload. With these a large body goes out by
 /// reference.
 #[inline]
+#[must_use]
 pub const fn start(frame_type: FrameType, channel: ChannelId, size: u32) -> [u8; START_LEN] {
     let [c0, c1] = channel.0.to_be_bytes();
     let [s0, s1, s2, s3] = size.to_be_bytes();

@@ -56,6 +56,7 @@ impl FrameType {
     }
 
     /// The name in lower case, as in `heartbeat`.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Method => "method",
@@ -140,6 +141,7 @@ impl<'a> RawFrame<'a> {
 
     /// How many octets the frame has, envelope included.
     #[inline]
+    #[must_use]
     pub const fn encoded_len(&self) -> usize {
         self.payload.len() + OVERHEAD
     }
@@ -195,6 +197,7 @@ fn parse_rare(input: &[u8], frame_max: u32) -> Result<Option<usize>, DecodeError
 
 /// The most octets that a payload may have in frames of `frame_max` octets; 0 stands for no limit.
 #[inline]
+#[must_use]
 pub const fn payload_max(frame_max: u32) -> u32 {
     if frame_max == 0 {
         u32::MAX

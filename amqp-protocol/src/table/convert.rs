@@ -60,6 +60,7 @@ try_from! {
 impl<'a> FieldValue<'a> {
     /// The truth value of `t`.
     #[inline]
+    #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Boolean(value) => Some(*value),
@@ -69,6 +70,7 @@ impl<'a> FieldValue<'a> {
 
     /// The integer, of whichever of the integer tags: peers choose them as they like.
     #[inline]
+    #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Self::ShortShortInt(value) => Some(i64::from(*value)),
@@ -84,6 +86,7 @@ impl<'a> FieldValue<'a> {
 
     /// The number of `f` or `d`.
     #[inline]
+    #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Self::Float(value) => Some(f64::from(*value)),
@@ -94,6 +97,7 @@ impl<'a> FieldValue<'a> {
 
     /// The octets of `S` or `x`.
     #[inline]
+    #[must_use]
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self {
             Self::LongString(value) | Self::ByteArray(value) => Some(value.as_bytes()),
@@ -103,6 +107,7 @@ impl<'a> FieldValue<'a> {
 
     /// The octets of `S` or `x`, if they are UTF-8.
     #[inline]
+    #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         self.as_bytes()
             .and_then(|octets| std::str::from_utf8(octets).ok())
@@ -110,6 +115,7 @@ impl<'a> FieldValue<'a> {
 
     /// The seconds of `T`.
     #[inline]
+    #[must_use]
     pub fn as_timestamp(&self) -> Option<u64> {
         match self {
             Self::Timestamp(seconds) => Some(*seconds),
@@ -119,6 +125,7 @@ impl<'a> FieldValue<'a> {
 
     /// The table of `F`.
     #[inline]
+    #[must_use]
     pub fn as_table(&self) -> Option<&FieldTable<'a>> {
         match self {
             Self::Table(table) => Some(table),
@@ -128,6 +135,7 @@ impl<'a> FieldValue<'a> {
 
     /// The array of `A`.
     #[inline]
+    #[must_use]
     pub fn as_array(&self) -> Option<&FieldArray<'a>> {
         match self {
             Self::Array(array) => Some(array),

@@ -79,6 +79,7 @@ pub struct FieldArray<'a>(Cow<'a, [u8]>);
 impl<'a> FieldTable<'a> {
     /// The names and values, in order.
     #[inline]
+    #[must_use]
     pub fn iter(&self) -> Entries<'_> {
         Entries::new(&self.0)
     }
@@ -146,6 +147,7 @@ impl<'a> FieldTable<'a> {
 impl<'a> FieldArray<'a> {
     /// The values, in order.
     #[inline]
+    #[must_use]
     pub fn iter(&self) -> Values<'_> {
         Values::new(&self.0)
     }

@@ -138,12 +138,14 @@ impl<'a> FieldValue<'a> {
 
     /// The octet that says the type on the wire.
     #[inline]
+    #[must_use]
     pub fn tag(&self) -> u8 {
         self.parts().0
     }
 
     /// How many octets it has on the wire, that of the tag included.
     #[inline]
+    #[must_use]
     pub fn encoded_len(&self) -> usize {
         let (tag, _, octets) = self.parts();
         1 + match tag {
@@ -196,6 +198,7 @@ impl<'a> FieldValue<'a> {
     }
 
     /// Copies what is borrowed.
+    #[must_use]
     pub fn into_owned(self) -> FieldValue<'static> {
         match self {
             Self::Boolean(value) => FieldValue::Boolean(value),

@@ -30,6 +30,7 @@ impl PropertyFlags {
 
     /// These flags, in order.
     #[inline]
+    #[must_use]
     pub fn new<const COUNT: usize>(flags: [bool; COUNT]) -> Self {
         const { assert!(COUNT <= Self::MAX, "more than 60 properties") };
         let set = flags.iter().enumerate().filter(|(_, flag)| **flag);
@@ -38,6 +39,7 @@ impl PropertyFlags {
 
     /// Whether the flag `index`, counted from 0, is set. Those beyond [`MAX`](Self::MAX) never are.
     #[inline]
+    #[must_use]
     pub const fn has(self, index: usize) -> bool {
         index < Self::MAX && self.0 & (FIRST >> index) != 0
     }
@@ -45,6 +47,7 @@ impl PropertyFlags {
     /// How many octets they have on the wire: two for each word up to the last one that carries a set flag, and never
     /// fewer than two.
     #[inline]
+    #[must_use]
     pub fn encoded_len(self) -> usize {
         2 * self.words().count()
     }

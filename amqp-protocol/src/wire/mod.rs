@@ -68,6 +68,7 @@ pub enum Content<'a> {
 impl Content<'_> {
     /// How many octets it has on the wire.
     #[inline]
+    #[must_use]
     pub fn encoded_len(&self) -> usize {
         match self {
             Self::Inline(octets) | Self::Reference(octets) => 1 + octets.encoded_len(),
@@ -75,6 +76,7 @@ impl Content<'_> {
     }
 
     /// Copies what is borrowed.
+    #[must_use]
     pub fn into_owned(self) -> Content<'static> {
         match self {
             Self::Inline(octets) => Content::Inline(octets.into_owned()),

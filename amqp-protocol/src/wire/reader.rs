@@ -30,6 +30,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads `input` from its start.
     #[inline]
+    #[must_use]
     pub const fn new(input: &'a [u8]) -> Self {
         Self {
             rest: input,
@@ -39,18 +40,21 @@ impl<'a> Reader<'a> {
 
     /// How many octets have been taken.
     #[inline]
+    #[must_use]
     pub const fn offset(&self) -> usize {
         self.total - self.rest.len()
     }
 
     /// What has not been taken.
     #[inline]
+    #[must_use]
     pub const fn remaining(&self) -> &'a [u8] {
         self.rest
     }
 
     /// Whether everything has been taken.
     #[inline]
+    #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
@@ -58,6 +62,7 @@ impl<'a> Reader<'a> {
     /// An error of this kind at the present offset.
     // Inlined for the reason that `DecodeError::new` gives.
     #[inline]
+    #[must_use]
     pub const fn error(&self, kind: DecodeErrorKind, context: &'static str) -> DecodeError {
         DecodeError::new(kind, self.offset(), context)
     }
