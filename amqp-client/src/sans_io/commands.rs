@@ -215,19 +215,19 @@ impl Connection {
             return false;
         };
         // Nothing is expected behind a close.
-        if let Some(Expectation { waiter, .. }) = channel.expectations.pop_back() {
-            if let Waiter::Waiting(request) = waiter {
-                self.call_deadlines.remove(&request);
-                let reply = Reply {
-                    octets: octets.clone(),
-                    content: None,
-                    unsettled: false,
-                };
-                self.events.push_back(Event::Resolved {
-                    request,
-                    outcome: Ok(reply),
-                });
-            }
+        if let Some(Expectation { waiter, .. }) = channel.expectations.pop_back()
+            && let Waiter::Waiting(request) = waiter
+        {
+            self.call_deadlines.remove(&request);
+            let reply = Reply {
+                octets: octets.clone(),
+                content: None,
+                unsettled: false,
+            };
+            self.events.push_back(Event::Resolved {
+                request,
+                outcome: Ok(reply),
+            });
         }
         self.resolve_channel(*channel, &ChannelError::Closed);
         true
