@@ -42,7 +42,7 @@ pub trait Transport {
 /// Connects over any transport. The connection lives as long as the driver is polled; [`Connection::opened`] tells when it
 /// can be used.
 pub fn connect_with<T: Transport>(transport: T, config: Config) -> (Connection, Driver<T>) {
-    let (connection, shared) = Connection::new(config);
+    let (connection, shared) = Connection::new(config, transport.now());
     let driver = Driver {
         transport,
         shared,

@@ -1,6 +1,5 @@
 //! What can go wrong, sorted by whose fault it is: the server's, the caller's, the transport's. Nothing is retried here.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -10,7 +9,6 @@ use amqp_protocol::v0_9_1::{Method, constants};
 use amqp_protocol::{ChannelId, DecodeError, DecodeErrorKind, MethodId, ProtocolHeader, ReplyCode, TooLong};
 
 use crate::sans_io::State;
-use crate::uri::UriError;
 
 /// Why a connection ended, or never opened. Once a connection has ended, everything on it fails with this same value.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -84,9 +82,6 @@ pub enum ConnectionError {
     /// The driver was dropped, or its runtime ended.
     #[error("the connection's driver was dropped")]
     DriverDropped,
-    /// The URI cannot be used.
-    #[error(transparent)]
-    Uri(#[from] UriError),
 }
 
 /// Why a channel ended, or never opened. Other channels of its connection live on, unless it says
@@ -316,12 +311,6 @@ impl Violation {
             Self::ChannelNotOpen { .. } => constants::CHANNEL_ERROR,
             Self::BodyTooLong { .. } => constants::FRAME_ERROR,
         }
-    }
-}
-
-impl From<Infallible> for ConnectionError {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }
 

@@ -29,6 +29,9 @@
 //! Requests are built on a channel: names first, options by name, sent when awaited. What does not fit is an error then,
 //! and nothing is sent. Dropping a future never disturbs another request: each says what it does.
 //!
+//! Where the servers are, and everything that can be set, is in [`ConnectOptions`], which a URI is read into; [`Config`] in
+//! it is the part that concerns one connection.
+//!
 //! # Features
 //!
 //! - `tokio` (default): the adapter for tokio. Without it, no runtime and no socket is linked.
@@ -46,15 +49,19 @@
 pub use amqp_protocol as protocol;
 
 mod config;
+mod connect_error;
 pub mod driver;
 mod error;
 mod handle;
+mod options;
 pub mod sans_io;
+mod secret;
+mod settings;
 #[cfg(feature = "tokio")]
 pub mod tokio;
-mod uri;
 
 pub use config::{Config, Credentials};
+pub use connect_error::{ConnectError, ConnectPhase, FailedAttempt};
 pub use error::{
     CallError, ChannelError, Close, ConnectionError, PeerViolation, PublishError, TransportError, Violation,
 };
@@ -62,5 +69,9 @@ pub use handle::{
     Call, Channel, Connection, Consume, Consumer, ConsumerError, Delivery, Get, GetMessage, NoWait, Publish,
     PublishMessage, Request, SendNoWait, StartConsumer, TooLarge,
 };
+pub use options::{
+    ConnectOptions, DEFAULT_PORT, DEFAULT_TLS_PORT, Host, Keepalive, ServerName, TcpOptions, TlsOptions,
+    TlsRoots, UriError, UriErrorReason, UriPart,
+};
 pub use sans_io::{Body, ConsumerEnd, Message, State};
-pub use uri::{DEFAULT_PORT, Uri, UriError, UriErrorReason, UriPart};
+pub use secret::Secret;

@@ -5,17 +5,23 @@ use std::time::{Duration, Instant};
 
 use amqp_client::protocol::v0_9_1::{constants, queue};
 use amqp_client::{
-    CallError, Channel, ChannelError, Connection, ConnectionError, ConsumerEnd, ConsumerError, Credentials,
-    State, Uri,
+    CallError, Channel, ChannelError, ConnectOptions, Connection, ConnectionError, ConsumerEnd,
+    ConsumerError, Credentials, State,
 };
 use amqp_tests::broker::Broker;
 
-fn uri() -> Uri {
+fn options() -> ConnectOptions {
     Broker::shared().url().parse().unwrap()
 }
 
-async fn connect(uri: Uri) -> Result<Connection, ConnectionError> {
-    amqp_client::tokio::connect(uri).await
+/// Connects, or says why the one attempt failed.
+async fn connect(options: ConnectOptions) -> Result<Connection, ConnectionError> {
+    amqp_client::tokio::connect(options)
+        .await
+        .map_err(|error| match error.attempts() {
+            [attempt] => attempt.error.clone(),
+            _ => panic!("{error}"),
+        })
 }
 
 /// A queue of this connection's own.
@@ -25,10 +31,10 @@ async fn own_queue(channel: &Channel) -> Result<String, CallError> {
 
 #[tokio::test]
 async fn a_wrong_password_is_refused_at_once() {
-    let mut uri = uri();
-    uri.config.credentials = Credentials::plain("guest", "wrong");
+    let mut options = options();
+    options.config.credentials = Credentials::plain("guest", "wrong");
     let start = Instant::now();
-    let error = connect(uri).await.unwrap_err();
+    let error = connect(options).await.unwrap_err();
     assert!(
         matches!(&error, ConnectionError::AuthenticationRefused(_)),
         "{error}"
@@ -46,9 +52,9 @@ async fn a_wrong_password_is_refused_at_once() {
 #[tokio::test]
 async fn a_virtual_host_that_is_not_there() {
     for name in ["no-such-host", ""] {
-        let mut uri = uri();
-        uri.config.virtual_host = name.to_owned();
-        let error = connect(uri).await.unwrap_err();
+        let mut options = options();
+        options.config.virtual_host = name.to_owned();
+        let error = connect(options).await.unwrap_err();
         let ConnectionError::VirtualHostRefused(close) = &error else {
             panic!("{error}")
         };
@@ -60,7 +66,7 @@ async fn a_virtual_host_that_is_not_there() {
 async fn a_port_that_nobody_listens_on_and_a_server_that_says_nothing() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let mut silent: Uri = format!("amqp://127.0.0.1:{port}").parse().unwrap();
+    let mut silent: ConnectOptions = format!("amqp://127.0.0.1:{port}").parse().unwrap();
     silent.config.handshake_timeout = Duration::from_millis(200);
     let error = connect(silent.clone()).await.unwrap_err();
     let timed_out = matches!(
@@ -80,9 +86,9 @@ async fn a_port_that_nobody_listens_on_and_a_server_that_says_nothing() {
 
 #[tokio::test]
 async fn a_channel_error_ends_its_channel_alone_and_names_the_method() {
-    let mut uri = uri();
-    uri.config.connection_name = Some("errors".to_owned());
-    let connection = connect(uri).await.unwrap();
+    let mut options = options();
+    options.config.connection_name = Some("errors".to_owned());
+    let connection = connect(options).await.unwrap();
     let (channel, other) = (
         connection.open_channel().await.unwrap(),
         connection.open_channel().await.unwrap(),
@@ -126,7 +132,7 @@ async fn a_channel_error_ends_its_channel_alone_and_names_the_method() {
 
 #[tokio::test]
 async fn a_deleted_queue_ends_its_consumer() {
-    let connection = connect(uri()).await.unwrap();
+    let connection = connect(options()).await.unwrap();
     let channel = connection.open_channel().await.unwrap();
     let name = own_queue(&channel).await.unwrap();
     let mut consumer = channel.basic_consume(&name).await.unwrap();
@@ -140,7 +146,7 @@ async fn a_deleted_queue_ends_its_consumer() {
 
 #[tokio::test]
 async fn calls_that_are_dropped_at_every_turn_shift_no_reply() {
-    let connection = connect(uri()).await.unwrap();
+    let connection = connect(options()).await.unwrap();
     let channel = connection.open_channel().await.unwrap();
     let mut names = Vec::new();
     for number in 0..200 {
@@ -169,10 +175,10 @@ async fn calls_that_are_dropped_at_every_turn_shift_no_reply() {
 
 #[tokio::test]
 async fn the_connections_name_and_the_brokers_properties() {
-    let mut uri = uri();
+    let mut options = options();
     let name = format!("named-{}", std::process::id());
-    uri.config.connection_name = Some(name.clone());
-    let connection = connect(uri).await.unwrap();
+    options.config.connection_name = Some(name.clone());
+    let connection = connect(options).await.unwrap();
     let properties = connection.server_properties();
     assert_eq!(properties.get("product").unwrap().as_str(), Some("RabbitMQ"));
     let listed = Broker::shared()
@@ -184,9 +190,9 @@ async fn the_connections_name_and_the_brokers_properties() {
 #[tokio::test]
 async fn every_negotiated_limit_works() {
     for (frame_max, channel_max) in [(4096, 1), (0, 0), (131_072, 2047)] {
-        let mut uri = uri();
-        (uri.config.frame_max, uri.config.channel_max) = (frame_max, channel_max);
-        let connection = connect(uri).await.unwrap();
+        let mut options = options();
+        (options.config.frame_max, options.config.channel_max) = (frame_max, channel_max);
+        let connection = connect(options).await.unwrap();
         let channel = connection.open_channel().await.unwrap();
         let name = own_queue(&channel).await.unwrap();
         let body = vec![7; 300_000];

@@ -42,9 +42,9 @@ impl Drop for ConnectionHandle {
 }
 
 impl Connection {
-    /// A connection that begins with the driver's first octets.
-    pub(crate) fn new(config: Config) -> (Self, Arc<Shared>) {
-        let shared = Arc::new(Shared::new(config));
+    /// A connection that begins with the driver's first octets. The time is that of the driver's clock.
+    pub(crate) fn new(config: Config, now: Instant) -> (Self, Arc<Shared>) {
+        let shared = Arc::new(Shared::new(config, now));
         let handle = Arc::new(ConnectionHandle {
             shared: Arc::clone(&shared),
         });

@@ -46,9 +46,9 @@ pub(crate) struct Asleep {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, now: Instant) -> Self {
         let inner = Inner {
-            core: Connection::new(config, Instant::now()),
+            core: Connection::new(config, now),
             replies: Waiting::default(),
             turns: Waiting::default(),
             consumers: HashMap::new(),

@@ -1,0 +1,198 @@
+//! Connecting: rounds over hosts, hosts over addresses, and the steps at one address. What a connection does once its stream
+//! is there is the driver's work.
+
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ::tokio::io::{AsyncRead, AsyncWrite};
+use ::tokio::net::{TcpStream, lookup_host};
+use ::tokio::time::{Instant, sleep, timeout};
+
+use super::{connect_with, tcp};
+use crate::config::Config;
+use crate::connect_error::{ConnectError, ConnectPhase, FailedAttempt};
+use crate::error::{ConnectionError, TransportError};
+use crate::handle::Connection;
+use crate::options::{ConnectOptions, Host, TcpOptions};
+
+/// Connects over TCP by a URI or by options, and spawns the driver on the current runtime.
+///
+/// Each host's name is looked up and each of its addresses tried, until one gives an open connection. After the last of
+/// them there is a pause of `retry_delay`, and another round, as often as `connection_attempts` says. A failure does not
+/// keep the next address from being tried whatever it is, a refused password included: servers may differ. Only a setting that
+/// does not fit the protocol ends it all at once.
+///
+/// Dropping the future gives up the attempt.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let connection = amqp_client::tokio::connect("amqp://guest:guest@localhost/%2f").await?;
+/// let channel = connection.open_channel().await?;
+/// channel.queue_declare("orders").durable().argument("x-max-length", 1000).await?;
+/// channel.basic_publish("", "orders", "one coffee").persistent().await?;
+/// connection.close().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// With options:
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use amqp_client::ConnectOptions;
+///
+/// let options: ConnectOptions = "amqp://guest:guest@rabbit-1,rabbit-2/shop".parse()?;
+/// let connection = amqp_client::tokio::connect(options.shuffle(true).connection_attempts(5)).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// When the URI is wrong, TLS is asked for and not built in, or every attempt failed.
+///
+/// # Panics
+///
+/// Outside a tokio runtime that has I/O and time enabled.
+pub async fn connect(
+    options: impl TryInto<ConnectOptions, Error: Into<ConnectError>>,
+) -> Result<Connection, ConnectError> {
+    let options = options.try_into().map_err(Into::into)?;
+    if options.tls.is_some() {
+        return Err(ConnectError::TlsNotEnabled);
+    }
+    if options.hosts.is_empty() {
+        return Err(ConnectError::NoHost);
+    }
+    let mut failed = Vec::new();
+    for round in 0..options.connection_attempts.max(1) {
+        if round > 0 {
+            sleep(jittered(options.retry_delay)).await;
+        }
+        match try_hosts(&options, &mut failed).await {
+            ControlFlow::Break(Some(connection)) => return Ok(connection),
+            ControlFlow::Break(None) => break,
+            ControlFlow::Continue(()) => {}
+        }
+    }
+    Err(ConnectError::Failed(failed.into()))
+}
+
+/// One round: all addresses of all hosts, until one gives an open connection, or none ever will.
+async fn try_hosts(
+    options: &ConnectOptions,
+    failed: &mut Vec<FailedAttempt>,
+) -> ControlFlow<Option<Connection>> {
+    for host in in_order(options.hosts.clone(), options.shuffle) {
+        let fail = |address, phase, error| FailedAttempt {
+            host: host.clone(),
+            address,
+            phase,
+            error,
+        };
+        let addresses = match look_up(&host, options.connection_timeout).await {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                failed.push(fail(None, ConnectPhase::Resolve, error));
+                continue;
+            }
+        };
+        for address in in_order(addresses, options.shuffle) {
+            match try_address(options, address).await {
+                Ok(connection) => return ControlFlow::Break(Some(connection)),
+                Err((phase, error)) => {
+                    // What does not fit the protocol fits no server.
+                    let hopeless = matches!(error, ConnectionError::InvalidSetting { .. });
+                    failed.push(fail(Some(address), phase, error));
+                    if hopeless {
+                        return ControlFlow::Break(None);
+                    }
+                }
+            }
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+async fn look_up(host: &Host, limit: Duration) -> Result<Vec<SocketAddr>, ConnectionError> {
+    let addresses: Vec<_> = within(limit, lookup_host((host.host.as_str(), host.port)))
+        .await?
+        .collect();
+    if addresses.is_empty() {
+        let error = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        return Err(ConnectionError::Transport(error.into()));
+    }
+    Ok(addresses)
+}
+
+/// One attempt: TCP, then AMQP.
+async fn try_address(
+    options: &ConnectOptions,
+    address: SocketAddr,
+) -> Result<Connection, (ConnectPhase, ConnectionError)> {
+    let begun = Instant::now();
+    let limit = options
+        .stack_timeout
+        .unwrap_or(Duration::MAX)
+        .min(options.connection_timeout);
+    let stream = within(limit, open_tcp(address, &options.tcp))
+        .await
+        .map_err(|error| (ConnectPhase::Tcp, error))?;
+    let limit = match options.stack_timeout {
+        Some(limit) => limit.saturating_sub(begun.elapsed()),
+        None => options.config.handshake_timeout,
+    };
+    let config = options.config.clone().handshake_timeout(limit);
+    open(stream, config)
+        .await
+        .map_err(|error| (ConnectPhase::Amqp, error))
+}
+
+async fn open_tcp(address: SocketAddr, options: &TcpOptions) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    tcp::apply(options, &stream)?;
+    Ok(stream)
+}
+
+/// The handshake of AMQP over a stream that is connected.
+async fn open<S>(stream: S, config: Config) -> Result<Connection, ConnectionError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (connection, driver) = connect_with(stream, config);
+    ::tokio::spawn(driver);
+    connection.opened().await?;
+    Ok(connection)
+}
+
+/// What the step gives, or why it gives nothing within the limit.
+async fn within<T>(limit: Duration, step: impl Future<Output = io::Result<T>>) -> Result<T, ConnectionError> {
+    let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"));
+    let result = timeout(limit, step).await.unwrap_or_else(late);
+    result.map_err(|error| ConnectionError::Transport(TransportError::from(error)))
+}
+
+/// The items in their order, or shuffled.
+fn in_order<T>(mut items: Vec<T>, shuffle: bool) -> Vec<T> {
+    if shuffle {
+        for end in (1..items.len()).rev() {
+            items.swap(end, (random() % (end as u64 + 1)) as usize);
+        }
+    }
+    items
+}
+
+/// Between half of the delay and all of it.
+fn jittered(delay: Duration) -> Duration {
+    let half = delay / 2;
+    half.saturating_add(half.mul_f64(random() as f64 / u64::MAX as f64))
+}
+
+/// A number that is as random as the keys of the standard library's hash maps: good enough to spread load.
+fn random() -> u64 {
+    RandomState::new().hash_one(0)
+}

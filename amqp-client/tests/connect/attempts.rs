@@ -1,0 +1,166 @@
+//! Which addresses are tried, for how long, and what is said when none of them will do.
+
+use std::io;
+use std::time::Duration;
+
+use amqp_client::tokio::connect;
+use amqp_client::{
+    ConnectError, ConnectOptions, ConnectPhase, Connection, ConnectionError, Host, State, TlsOptions,
+};
+use tokio::time::Instant;
+
+use crate::server::{dead, host, listen, open};
+
+/// The attempts of a connect that failed, as phases.
+fn phases(error: &ConnectError) -> Vec<ConnectPhase> {
+    error.attempts().iter().map(|attempt| attempt.phase).collect()
+}
+
+async fn fails(options: ConnectOptions) -> ConnectError {
+    match connect(options).await {
+        Ok(_) => panic!("it is connected"),
+        Err(error) => error,
+    }
+}
+
+fn is_open(connection: &Connection) -> bool {
+    connection.state() == State::Open
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens() {
+    let (_socket, address) = dead();
+    let error = connect(format!("amqp://{address}")).await.unwrap_err();
+    let [attempt] = error.attempts() else {
+        panic!("{error}")
+    };
+    assert_eq!(attempt.host, host(address));
+    assert_eq!(attempt.address, Some(address));
+    assert_eq!(attempt.phase, ConnectPhase::Tcp);
+    let ConnectionError::Transport(transport) = &attempt.error else {
+        panic!("{error}")
+    };
+    assert_eq!(transport.kind(), io::ErrorKind::ConnectionRefused);
+    let message = format!("cannot connect: {address}, TCP connect: transport: ");
+    assert!(error.to_string().starts_with(&message), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_is_given_up_in_time() {
+    let (_listener, address) = listen().await;
+    let hosts = ConnectOptions::default().hosts([host(address)]);
+    let mut handshake = hosts.clone();
+    handshake.config.handshake_timeout = Duration::from_secs(7);
+    let stack = hosts.stack_timeout(Duration::from_secs(7));
+    for options in [handshake, stack] {
+        let begun = Instant::now();
+        let error = fails(options).await;
+        // A timer of tokio's is a millisecond late at most.
+        let taken = begun.elapsed().as_millis();
+        assert!((7000..=7002).contains(&taken), "{taken}: {error}");
+        assert_eq!(phases(&error), [ConnectPhase::Amqp]);
+        let timed_out = ConnectionError::HandshakeTimedOut {
+            state: State::AwaitingStart,
+        };
+        assert_eq!(error.attempts()[0].error.to_string(), timed_out.to_string());
+    }
+}
+
+#[tokio::test]
+async fn the_first_hosts_are_dead() {
+    let (_socket, dead) = dead();
+    let options = ConnectOptions::default().hosts([host(dead), host(dead), host(open().await)]);
+    let connection = connect(options).await.unwrap();
+    assert!(is_open(&connection));
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_are_dead_and_each_is_listed() {
+    let (_socket, dead) = dead();
+    let (_listener, silent) = listen().await;
+    // No name: it is not looked up anywhere.
+    let nameless = Host::new("", 1);
+    let options = ConnectOptions::default().hosts([host(dead), nameless.clone(), host(silent)]);
+    let error = fails(options).await;
+    use ConnectPhase::{Amqp, Resolve, Tcp};
+    assert_eq!(phases(&error), [Tcp, Resolve, Amqp]);
+    let addresses: Vec<_> = error.attempts().iter().map(|attempt| attempt.address).collect();
+    assert_eq!(addresses, [Some(dead), None, Some(silent)]);
+    assert_eq!(error.attempts()[1].host, nameless);
+    let lines: Vec<_> = error.attempts().iter().map(ToString::to_string).collect();
+    assert_eq!(error.to_string(), format!("cannot connect: {}", lines.join("; ")));
+    assert_eq!(
+        lines[2],
+        format!("{silent}, AMQP handshake: the server was too slow while awaiting start")
+    );
+    assert_eq!(error.clone().attempts().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rounds_with_a_pause_between_them() {
+    let (_socket, dead) = dead();
+    let options = ConnectOptions::default()
+        .hosts([host(dead), host(dead)])
+        .connection_attempts(4)
+        .retry_delay(Duration::from_secs(10));
+    let begun = Instant::now();
+    let error = fails(options.clone()).await;
+    assert_eq!(error.attempts().len(), 8);
+    // Three pauses, each between half of the delay and all of it.
+    let taken = begun.elapsed();
+    assert!(taken >= Duration::from_secs(15), "{taken:?}");
+    assert!(taken <= Duration::from_millis(30_010), "{taken:?}");
+    // None at all is one.
+    assert_eq!(fails(options.connection_attempts(0)).await.attempts().len(), 2);
+}
+
+#[tokio::test]
+async fn shuffled_hosts_are_each_tried_once_a_round() {
+    let sockets: Vec<_> = (0..8).map(|_| dead()).collect();
+    let hosts: Vec<_> = sockets.iter().map(|(_, address)| host(*address)).collect();
+    let options = ConnectOptions::default()
+        .hosts(hosts.clone())
+        .shuffle(true)
+        .connection_attempts(4)
+        .retry_delay(Duration::ZERO);
+    let error = fails(options).await;
+    let tried: Vec<_> = error.attempts().iter().map(|attempt| attempt.host.port).collect();
+    let mut ports: Vec<_> = hosts.iter().map(|host| host.port).collect();
+    let rounds: Vec<_> = tried.chunks(8).collect();
+    assert_eq!(rounds.len(), 4);
+    // That all four are in the given order happens once in 40320^4 runs.
+    assert!(rounds.iter().any(|round| *round != ports));
+    ports.sort();
+    for round in rounds {
+        let mut round = round.to_vec();
+        round.sort();
+        assert_eq!(round, ports);
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_protocol_is_not_tried_again() {
+    let server = host(open().await);
+    let mut options = ConnectOptions::default()
+        .hosts([server.clone(), server])
+        .connection_attempts(3);
+    options.config.locale = "x".repeat(256);
+    let error = fails(options).await;
+    assert_eq!(error.to_string().matches("locale").count(), 1, "{error}");
+    assert_eq!(phases(&error), [ConnectPhase::Amqp]);
+}
+
+#[tokio::test]
+async fn nothing_is_tried_without_a_host_or_without_the_tls_that_was_asked_for() {
+    let error = fails(ConnectOptions::default().hosts([])).await;
+    assert!(matches!(error, ConnectError::NoHost), "{error}");
+    let (listener, address) = listen().await;
+    let options = ConnectOptions::default()
+        .hosts([host(address)])
+        .tls(TlsOptions::default());
+    let error = fails(options).await;
+    assert!(matches!(error, ConnectError::TlsNotEnabled), "{error}");
+    assert!(error.to_string().contains("feature `tls`"));
+    let nobody_came = tokio::time::timeout(Duration::from_millis(10), listener.accept()).await;
+    assert!(nobody_came.is_err());
+}

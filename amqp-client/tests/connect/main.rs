@@ -1,0 +1,4 @@
+//! Connecting over sockets of this machine, to servers that a test scripts. No broker, and time is tokio's where it matters.
+
+mod attempts;
+mod server;

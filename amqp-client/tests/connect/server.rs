@@ -1,0 +1,72 @@
+//! Servers on ports of their own: one that opens connections, one that says nothing, and ports where nobody listens.
+
+use std::net::SocketAddr;
+
+use amqp_client::Host;
+use amqp_client::protocol::method::Arguments;
+use amqp_client::protocol::v0_9_1::connection;
+use amqp_client::protocol::{ChannelId, FieldTable, LongStr, frame};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket};
+
+/// The host that an address is.
+pub(crate) fn host(address: SocketAddr) -> Host {
+    Host::new(address.ip().to_string(), address.port())
+}
+
+/// A port that nobody gets and nobody listens on, as long as the socket lives.
+pub(crate) fn dead() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// A listener whose connections nobody takes: the system accepts them, and nothing is ever said.
+pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// A server that opens every connection, and then waits for its end.
+pub(crate) async fn open() -> SocketAddr {
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move { serve(stream, &[]).await });
+        }
+    });
+    address
+}
+
+/// Opens a connection, says `then`, and waits for the end of the stream.
+pub(crate) async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, then: &[u8]) {
+    let mut header = [0; 8];
+    stream.read_exact(&mut header).await.unwrap();
+    assert_eq!(&header, b"AMQP\0\0\x09\x01");
+    let mut octets = method(&connection::Start {
+        version_major: 0,
+        version_minor: 9,
+        server_properties: FieldTable::new(),
+        mechanisms: LongStr::from_static("PLAIN"),
+        locales: LongStr::from_static("en_US"),
+    });
+    octets.extend(method(&connection::Tune {
+        channel_max: 10,
+        frame_max: 4096,
+        heartbeat: 0,
+    }));
+    octets.extend(method(&connection::OpenOk {}));
+    octets.extend_from_slice(then);
+    stream.write_all(&octets).await.unwrap();
+    // The client's end may be a reset.
+    let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+}
+
+/// A frame on channel 0.
+pub(crate) fn method<M: Arguments>(method: &M) -> Vec<u8> {
+    let mut octets = Vec::new();
+    frame::write_method(&mut octets, ChannelId(0), method, 0).unwrap();
+    octets
+}
