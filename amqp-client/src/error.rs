@@ -20,7 +20,7 @@ pub enum ConnectionError {
     /// This client closed the connection, and the server did not answer within `close_timeout`.
     #[error("the server did not answer connection.close in time")]
     CloseTimedOut,
-    /// The server sent connection.close. 320 (`constants::CONNECTION_FORCED`) means that an operator ended it.
+    /// The server sent connection.close. For [one of its codes](Self::is_connection_forced) nobody here is to blame.
     #[error("the server closed the connection: {0}")]
     ClosedByServer(Close),
     /// The server refused user or password with connection.close.
@@ -82,6 +82,23 @@ pub enum ConnectionError {
     /// The driver was dropped, or its runtime ended.
     #[error("the connection's driver was dropped")]
     DriverDropped,
+}
+
+impl ConnectionError {
+    /// Whether an operator of the server ended the connection, or the server shuts down: it was closed with code 320,
+    /// `connection-forced`. Nothing was wrong with the connection, and another may open, perhaps to another host.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) {
+    /// let error = connection.closed().await;
+    /// if error.is_connection_forced() {
+    ///     println!("the server goes away: {error}");
+    /// }
+    /// # }
+    /// ```
+    pub fn is_connection_forced(&self) -> bool {
+        matches!(self, Self::ClosedByServer(close) if close.reply_code == constants::CONNECTION_FORCED)
+    }
 }
 
 /// Why a channel ended, or never opened. Other channels of its connection live on, unless it says

@@ -2,3 +2,4 @@
 
 mod attempts;
 mod server;
+mod streams;

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use amqp_client::Host;
 use amqp_client::protocol::method::Arguments;
-use amqp_client::protocol::v0_9_1::connection;
-use amqp_client::protocol::{ChannelId, FieldTable, LongStr, frame};
+use amqp_client::protocol::v0_9_1::{connection, constants};
+use amqp_client::protocol::{ChannelId, FieldTable, LongStr, ShortStr, frame};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -40,28 +40,64 @@ pub(crate) async fn open() -> SocketAddr {
     address
 }
 
-/// Opens a connection, says `then`, and waits for the end of the stream.
+/// A server that refuses every user.
+pub(crate) async fn refuse() -> SocketAddr {
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            start(&mut stream).await;
+            let close = connection::Close {
+                reply_code: constants::ACCESS_REFUSED,
+                reply_text: ShortStr::from_static("no"),
+                ..Default::default()
+            };
+            stream.write_all(&method(&close)).await.unwrap();
+            drain(stream).await;
+        }
+    });
+    address
+}
+
+/// Opens a connection, says `then`, and waits for the end of the stream. It answers connection.close.
 pub(crate) async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, then: &[u8]) {
+    start(&mut stream).await;
+    let mut octets = method(&connection::Tune {
+        channel_max: 10,
+        frame_max: 4096,
+        heartbeat: 0,
+    });
+    octets.extend(method(&connection::OpenOk {}));
+    octets.extend_from_slice(then);
+    stream.write_all(&octets).await.unwrap();
+    drain(stream).await;
+}
+
+async fn start(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let mut header = [0; 8];
     stream.read_exact(&mut header).await.unwrap();
     assert_eq!(&header, b"AMQP\0\0\x09\x01");
-    let mut octets = method(&connection::Start {
+    let start = connection::Start {
         version_major: 0,
         version_minor: 9,
         server_properties: FieldTable::new(),
         mechanisms: LongStr::from_static("PLAIN"),
         locales: LongStr::from_static("en_US"),
-    });
-    octets.extend(method(&connection::Tune {
-        channel_max: 10,
-        frame_max: 4096,
-        heartbeat: 0,
-    }));
-    octets.extend(method(&connection::OpenOk {}));
-    octets.extend_from_slice(then);
-    stream.write_all(&octets).await.unwrap();
+    };
+    stream.write_all(&method(&start)).await.unwrap();
+}
+
+/// Reads to the end of the stream, and answers connection.close.
+async fn drain(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let mut received = Vec::new();
     // The client's end may be a reset.
-    let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    while let Ok(1..) = stream.read_buf(&mut received).await {
+        // Type, channel and size of the frame, then the method's id.
+        let is_close = |frame: &[u8]| frame[..3] == [1, 0, 0] && frame[7..] == [0, 10, 0, 50];
+        if received.windows(11).any(is_close) {
+            received.clear();
+            stream.write_all(&method(&connection::CloseOk {})).await.unwrap();
+        }
+    }
 }
 
 /// A frame on channel 0.

@@ -9,7 +9,9 @@ use amqp_client::sans_io::{ChannelKey, ConsumerId};
 use amqp_client::{CallError, ChannelError, Config, ConnectionError, State, Violation};
 use bytes::Bytes;
 
-use crate::peer::{Peer, Sent, channel_close, declare, declare_ok, delivery, publish, queue_of, resolved};
+use crate::peer::{
+    Peer, Sent, channel_close, declare, declare_ok, delivery, publish, queue_of, resolved, start,
+};
 
 #[test]
 fn invariant_9_a_failure_is_sticky_and_the_server_is_told() {
@@ -43,6 +45,33 @@ fn invariant_9_a_failure_is_sticky_and_the_server_is_told() {
         peer.core.error(),
         Some(ConnectionError::PeerViolation(_))
     ));
+}
+
+#[test]
+fn an_operators_close_is_told_from_others() {
+    for (code, forced) in [
+        (constants::CONNECTION_FORCED, true),
+        (constants::INTERNAL_ERROR, false),
+    ] {
+        let mut peer = Peer::open();
+        let close = connection::Close {
+            reply_code: code,
+            reply_text: ShortStr::from_static("CONNECTION_FORCED - broker forced connection closure"),
+            ..Default::default()
+        };
+        peer.send(0, &close);
+        let error = peer.core.error().unwrap();
+        assert_eq!(error.is_connection_forced(), forced, "{error}");
+    }
+    // It may come before the connection is open, too.
+    let mut peer = Peer::new(Config::default());
+    let close = connection::Close {
+        reply_code: constants::CONNECTION_FORCED,
+        ..Default::default()
+    };
+    peer.send(0, &start("PLAIN"));
+    peer.send(0, &close);
+    assert!(peer.core.error().unwrap().is_connection_forced());
 }
 
 #[test]
