@@ -38,7 +38,7 @@ pub enum ConnectError {
     /// TLS is asked for, and this build cannot speak it. Nothing was sent.
     #[error("TLS needs the Cargo feature `tls` of amqp-client")]
     TlsNotEnabled,
-    /// Every attempt failed; there was at least one.
+    /// Every attempt failed; there was at least one. Those that failed alike are printed once, with their number.
     #[error("cannot connect: {}", List(.0))]
     Failed(Arc<[FailedAttempt]>),
 }
@@ -111,13 +111,24 @@ impl fmt::Display for ConnectPhase {
     }
 }
 
+/// Attempts, each once that failed alike.
 struct List<'a>(&'a [FailedAttempt]);
 
 impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, attempt) in self.0.iter().enumerate() {
+        let mut alike: Vec<(String, u32)> = Vec::new();
+        for attempt in self.0.iter().map(ToString::to_string) {
+            match alike.iter_mut().find(|(seen, _)| *seen == attempt) {
+                Some((_, times)) => *times += 1,
+                None => alike.push((attempt, 1)),
+            }
+        }
+        for (at, (attempt, times)) in alike.iter().enumerate() {
             let separator = if at == 0 { "" } else { "; " };
             write!(f, "{separator}{attempt}")?;
+            if *times > 1 {
+                write!(f, " ({times} times)")?;
+            }
         }
         Ok(())
     }

@@ -56,6 +56,29 @@ fn seed_fanout_does_what_the_seeds_synchronous_sample_does() {
     }
 }
 
+#[tokio::test]
+async fn the_broker_sees_what_the_uri_says() {
+    let name = format!("uri-{}", std::process::id());
+    // The first host is a port that nobody listens on.
+    let url = own_vhost("uri").replacen('@', "@127.0.0.1:1,", 1);
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let keys = format!("heartbeat=7&channel_max=9&frame_max=8192&name={name}");
+    let connection = connect(format!("{url}{separator}{keys}")).await.unwrap();
+    let listed = Broker::shared()
+        .rabbitmqctl([
+            "-q",
+            "list_connections",
+            "timeout",
+            "channel_max",
+            "frame_max",
+            "client_properties",
+        ])
+        .unwrap();
+    let ours = listed.lines().find(|line| line.contains(&name)).unwrap();
+    assert!(ours.starts_with("7\t9\t8192\t"), "{ours}");
+    connection.close().await.unwrap();
+}
+
 /// The size of each body: the edges of frames and buffers, now and then something large, mostly something small.
 fn size(number: usize) -> usize {
     const FRAME: usize = 131_072 - 8;

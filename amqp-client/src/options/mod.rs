@@ -99,8 +99,8 @@ settings! {
         /// Whether the hosts, and the addresses of each, are tried in an order that chance finds, anew in each round, so
         /// that many clients do not all meet at the first. Default: `false`.
         shuffle: bool = false;
-        /// How many rounds are made over all addresses of all hosts before connecting has failed; 0 counts as 1.
-        /// Default: 1.
+        /// How many rounds are made over all addresses of all hosts before connecting has failed; 0 counts as 1. What
+        /// failed is kept until then, for the error. Default: 1.
         connection_attempts: u32 = 1;
         /// The longest pause between two rounds. It is at least half as long, and chance says how long, so that clients
         /// which failed together do not come back together. Default: 2 seconds.

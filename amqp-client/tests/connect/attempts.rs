@@ -185,6 +185,7 @@ async fn rounds_with_a_pause_between_them() {
     let begun = Instant::now();
     let error = fails(options.clone()).await;
     assert_eq!(error.attempts().len(), 8);
+    assert!(error.to_string().ends_with(" (8 times)"), "{error}");
     // Three pauses, each between half of the delay and all of it.
     let taken = begun.elapsed();
     assert!(taken >= Duration::from_secs(15), "{taken:?}");
