@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod broker;
+mod node;
 mod process;
 mod supervisor;
 

@@ -64,7 +64,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs the command beside the broker. Both have ended when this returns.
-fn run(mut command: Command, mut broker: Broker) -> io::Result<ExitStatus> {
+fn run(mut command: Command, broker: Broker) -> io::Result<ExitStatus> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
     if io::stdin().is_terminal() {
         // A group in the background that reads from a terminal is stopped.
