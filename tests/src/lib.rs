@@ -1,9 +1,10 @@
-//! What the tests of this workspace share: a private broker. No test lives here.
+//! What the tests of this workspace share: brokers, and a network that fails when it is told to.
 #![forbid(unsafe_code)]
 
 pub mod broker;
 mod node;
 mod process;
+pub mod proxy;
 mod supervisor;
 
 /// The Rust examples of the README.
