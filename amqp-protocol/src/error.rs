@@ -11,9 +11,9 @@ use crate::method::MethodId;
 /// ```
 /// use amqp_protocol::{DecodeErrorKind, Reader};
 ///
-/// let error = Reader::new(b"\x05ab").shortstr("queue.declare.queue").unwrap_err();
-/// assert_eq!(error.kind, DecodeErrorKind::UnexpectedEnd);
-/// assert_eq!(error.to_string(), "unexpected end of input at octet 0 in queue.declare.queue");
+/// let error = Reader::new(b"\0\0\0\x03\x01k?").table("queue.declare.arguments").unwrap_err();
+/// assert_eq!(error.kind, DecodeErrorKind::UnknownTag(b'?'));
+/// assert_eq!(error.to_string(), "unknown tag '?' at octet 6 in queue.declare.arguments");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at octet {offset} in {context}")]
@@ -41,9 +41,37 @@ impl DecodeError {
     }
 }
 
+/// Octets that end before the field does: all that can be wrong with a field of a fixed or announced length.
+///
+/// `?` makes a [`DecodeError`] of the kind `UnexpectedEnd` of it.
+///
+/// ```
+/// use amqp_protocol::Reader;
+///
+/// let error = Reader::new(b"\x05ab").shortstr("queue.declare.queue").unwrap_err();
+/// assert_eq!(error.to_string(), "unexpected end of input at octet 0 in queue.declare.queue");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{} at octet {offset} in {context}", DecodeErrorKind::UnexpectedEnd)]
+pub struct UnexpectedEnd {
+    /// Where the field begins, in octets from the start of what the [`Reader`](crate::Reader) was given.
+    pub offset: usize,
+    /// The field being read, in the specification's words.
+    pub context: &'static str,
+}
+
+impl From<UnexpectedEnd> for DecodeError {
+    #[inline]
+    fn from(end: UnexpectedEnd) -> Self {
+        Self::new(DecodeErrorKind::UnexpectedEnd, end.offset, end.context)
+    }
+}
+
 /// What is wrong with the octets. Each kind has a stable [`name`](Self::name) for programs and logs.
+// Its discriminant is a whole word, lest the words of a value be stored in pieces where a `Result` has either (ADR 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[repr(u64)]
 pub enum DecodeErrorKind {
     /// `unexpected_end`: a length or a fixed size reaches beyond the end of what was received.
     UnexpectedEnd,

@@ -109,7 +109,7 @@ pub mod v0_8 {
 }
 
 #[doc(inline)]
-pub use crate::error::{DecodeError, DecodeErrorKind, TooLong};
+pub use crate::error::{DecodeError, DecodeErrorKind, TooLong, UnexpectedEnd};
 #[doc(inline)]
 pub use crate::header::ProtocolHeader;
 #[doc(inline)]

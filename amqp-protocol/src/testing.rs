@@ -7,10 +7,11 @@ use crate::wire::Reader;
 
 /// Decodes `octets` whole and with a tail, and each of their beginnings, which must be found too short and left untouched.
 #[track_caller]
-pub(crate) fn three_ways<T: PartialEq + Debug>(
+pub(crate) fn three_ways<T: PartialEq + Debug, E: Into<DecodeError>>(
     octets: &[u8],
-    decode: impl for<'r> Fn(&mut Reader<'r>) -> Result<T, DecodeError>,
+    decode: impl for<'r> Fn(&mut Reader<'r>) -> Result<T, E>,
 ) -> T {
+    let decode = |reader: &mut Reader<'_>| decode(reader).map_err(Into::into);
     let mut reader = Reader::new(octets);
     let value = decode(&mut reader).expect("the whole decodes");
     assert_eq!(reader.finish("test"), Ok(()));

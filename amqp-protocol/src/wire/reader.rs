@@ -1,6 +1,6 @@
 //! `Reader`: takes the wire's primitive types off the front of a slice. It knows no method and no frame.
 
-use crate::error::{DecodeError, DecodeErrorKind};
+use crate::error::{DecodeError, DecodeErrorKind, UnexpectedEnd};
 use crate::method::MethodId;
 use crate::table::{self, FieldTable};
 use crate::wire::{Content, DeliveryTag, LongStr, PropertyFlags, ReplyCode, ShortStr};
@@ -68,13 +68,21 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    fn array<const N: usize>(&mut self, context: &'static str) -> Result<[u8; N], DecodeError> {
+    const fn end(&self, context: &'static str) -> UnexpectedEnd {
+        UnexpectedEnd {
+            offset: self.offset(),
+            context,
+        }
+    }
+
+    #[inline]
+    fn array<const N: usize>(&mut self, context: &'static str) -> Result<[u8; N], UnexpectedEnd> {
         match self.rest.split_first_chunk() {
             Some((octets, rest)) => {
                 self.rest = rest;
                 Ok(*octets)
             }
-            None => Err(self.error(DecodeErrorKind::UnexpectedEnd, context)),
+            None => Err(self.end(context)),
         }
     }
 
@@ -84,7 +92,7 @@ impl<'a> Reader<'a> {
     ///
     /// `UnexpectedEnd` when it is not there.
     #[inline]
-    pub fn octet(&mut self, context: &'static str) -> Result<u8, DecodeError> {
+    pub fn octet(&mut self, context: &'static str) -> Result<u8, UnexpectedEnd> {
         self.array(context).map(u8::from_be_bytes)
     }
 
@@ -94,7 +102,7 @@ impl<'a> Reader<'a> {
     ///
     /// `UnexpectedEnd` when fewer than 2 octets are left.
     #[inline]
-    pub fn short(&mut self, context: &'static str) -> Result<u16, DecodeError> {
+    pub fn short(&mut self, context: &'static str) -> Result<u16, UnexpectedEnd> {
         self.array(context).map(u16::from_be_bytes)
     }
 
@@ -104,7 +112,7 @@ impl<'a> Reader<'a> {
     ///
     /// `UnexpectedEnd` when fewer than 4 octets are left.
     #[inline]
-    pub fn long(&mut self, context: &'static str) -> Result<u32, DecodeError> {
+    pub fn long(&mut self, context: &'static str) -> Result<u32, UnexpectedEnd> {
         self.array(context).map(u32::from_be_bytes)
     }
 
@@ -114,7 +122,7 @@ impl<'a> Reader<'a> {
     ///
     /// `UnexpectedEnd` when fewer than 8 octets are left.
     #[inline]
-    pub fn longlong(&mut self, context: &'static str) -> Result<u64, DecodeError> {
+    pub fn longlong(&mut self, context: &'static str) -> Result<u64, UnexpectedEnd> {
         self.array(context).map(u64::from_be_bytes)
     }
 
@@ -124,7 +132,7 @@ impl<'a> Reader<'a> {
     ///
     /// `UnexpectedEnd` when fewer than 8 octets are left.
     #[inline]
-    pub fn timestamp(&mut self, context: &'static str) -> Result<u64, DecodeError> {
+    pub fn timestamp(&mut self, context: &'static str) -> Result<u64, UnexpectedEnd> {
         self.longlong(context)
     }
 
@@ -134,7 +142,7 @@ impl<'a> Reader<'a> {
     ///
     /// `UnexpectedEnd` when fewer than 2 octets are left.
     #[inline]
-    pub fn reply_code(&mut self, context: &'static str) -> Result<ReplyCode, DecodeError> {
+    pub fn reply_code(&mut self, context: &'static str) -> Result<ReplyCode, UnexpectedEnd> {
         self.short(context).map(ReplyCode)
     }
 
@@ -144,7 +152,7 @@ impl<'a> Reader<'a> {
     ///
     /// `UnexpectedEnd` when fewer than 8 octets are left.
     #[inline]
-    pub fn delivery_tag(&mut self, context: &'static str) -> Result<DeliveryTag, DecodeError> {
+    pub fn delivery_tag(&mut self, context: &'static str) -> Result<DeliveryTag, UnexpectedEnd> {
         self.longlong(context).map(DeliveryTag)
     }
 
@@ -154,7 +162,7 @@ impl<'a> Reader<'a> {
     ///
     /// `UnexpectedEnd` when fewer than 4 octets are left.
     #[inline]
-    pub fn method_id(&mut self, context: &'static str) -> Result<MethodId, DecodeError> {
+    pub fn method_id(&mut self, context: &'static str) -> Result<MethodId, UnexpectedEnd> {
         let id = self.long(context)?;
         Ok(MethodId {
             class: (id >> 16) as u16,
@@ -168,37 +176,37 @@ impl<'a> Reader<'a> {
     ///
     /// `UnexpectedEnd` when fewer are left.
     #[inline]
-    pub fn shortstr(&mut self, context: &'static str) -> Result<ShortStr<'a>, DecodeError> {
+    pub fn shortstr(&mut self, context: &'static str) -> Result<ShortStr<'a>, UnexpectedEnd> {
         if let Some((&len, after)) = self.rest.split_first()
             && let Some((octets, rest)) = after.split_at_checked(usize::from(len))
         {
             self.rest = rest;
             return Ok(ShortStr::received(octets));
         }
-        Err(self.error(DecodeErrorKind::UnexpectedEnd, context))
+        Err(self.end(context))
     }
 
     /// So many octets.
     #[inline]
-    pub(crate) fn take(&mut self, len: usize, context: &'static str) -> Result<&'a [u8], DecodeError> {
+    pub(crate) fn take(&mut self, len: usize, context: &'static str) -> Result<&'a [u8], UnexpectedEnd> {
         match self.rest.split_at_checked(len) {
             Some((octets, rest)) => {
                 self.rest = rest;
                 Ok(octets)
             }
-            None => Err(self.error(DecodeErrorKind::UnexpectedEnd, context)),
+            None => Err(self.end(context)),
         }
     }
 
     /// Four octets of length and as many octets.
     #[inline]
-    pub(crate) fn counted(&mut self, context: &'static str) -> Result<&'a [u8], DecodeError> {
+    pub(crate) fn counted(&mut self, context: &'static str) -> Result<&'a [u8], UnexpectedEnd> {
         match table::split_counted(self.rest) {
             Some((octets, rest)) => {
                 self.rest = rest;
                 Ok(octets)
             }
-            None => Err(self.error(DecodeErrorKind::UnexpectedEnd, context)),
+            None => Err(self.end(context)),
         }
     }
 
@@ -208,7 +216,7 @@ impl<'a> Reader<'a> {
     ///
     /// `UnexpectedEnd` when fewer are left.
     #[inline]
-    pub fn longstr(&mut self, context: &'static str) -> Result<LongStr<'a>, DecodeError> {
+    pub fn longstr(&mut self, context: &'static str) -> Result<LongStr<'a>, UnexpectedEnd> {
         self.counted(context).map(LongStr::received)
     }
 
@@ -228,7 +236,7 @@ impl<'a> Reader<'a> {
     ///
     /// `UnexpectedEnd` when the octets are not there.
     #[inline]
-    pub fn bits<const N: usize>(&mut self, context: &'static str) -> Result<[bool; N], DecodeError> {
+    pub fn bits<const N: usize>(&mut self, context: &'static str) -> Result<[bool; N], UnexpectedEnd> {
         let octets = self.take(N.div_ceil(8), context)?;
         Ok(std::array::from_fn(|bit| {
             octets
