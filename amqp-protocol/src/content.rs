@@ -56,19 +56,24 @@ impl<P: Properties> Encode for ContentHeader<P> {
 }
 
 impl<'a, P: Properties + Decode<'a>> Decode<'a> for ContentHeader<P> {
-    #[inline]
+    // Without `decode_with`, whose closure is not inlined: see the decision on results (ADR 5).
+    #[inline(always)]
     fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let start = reader.offset();
-        Self::decode_with(reader, |class_id, reader| {
-            if class_id == P::CLASS_ID {
-                P::decode(reader)
-            } else {
-                Err(DecodeError::new(
-                    DecodeErrorKind::UnknownClass(class_id),
-                    start,
-                    "header.class_id",
-                ))
-            }
+        let class_id = reader.short("header.class_id")?;
+        if class_id != P::CLASS_ID {
+            return Err(DecodeError::new(
+                DecodeErrorKind::UnknownClass(class_id),
+                start,
+                "header.class_id",
+            ));
+        }
+        reader.short("header.weight")?;
+        let body_size = reader.longlong("header.body_size")?;
+        let properties = P::decode(reader)?;
+        Ok(Self {
+            body_size,
+            properties,
         })
     }
 }

@@ -230,7 +230,8 @@ macro_rules! encoded {
             }
 
             /// Takes four octets of length and validates as many octets.
-            #[inline]
+            // Always inlined, so that the reader can stay in registers.
+            #[inline(always)]
             pub(crate) fn read(reader: &mut Reader<'a>, context: &'static str) -> Result<Self, DecodeError> {
                 let mut octets = reader.clone();
                 let inner = octets.counted(context)?;

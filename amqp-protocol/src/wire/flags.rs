@@ -61,8 +61,9 @@ impl PropertyFlags {
     }
 
     /// Takes the words that say which of `count` properties follow.
-    // One word, and no flag beyond the last property: that is what peers send, and all that is inlined.
-    #[inline]
+    // One word, and no flag beyond the last property: that is what peers send, and all that is inlined. The rest has a
+    // reader of its own, so that this one can stay in registers.
+    #[inline(always)]
     pub(super) fn read(
         reader: &mut Reader<'_>,
         count: usize,
@@ -73,19 +74,22 @@ impl PropertyFlags {
         let word = words.short(context)?;
         let flags = u64::from(word) << 48;
         if flags & (undefined | CONTINUED) != 0 {
-            return Self::read_words(reader, undefined, context);
+            let (flags, rest) = Self::read_words(reader.clone(), undefined, context)?;
+            *reader = rest;
+            return Ok(flags);
         }
         *reader = words;
         Ok(Self(flags))
     }
 
     /// Takes any number of words. Superfluous ones are taken if they flag nothing.
-    fn read_words(
-        reader: &mut Reader<'_>,
+    #[cold]
+    fn read_words<'a>(
+        mut words: Reader<'a>,
         undefined: u64,
         context: &'static str,
-    ) -> Result<Self, DecodeError> {
-        let (mut all, mut defined, mut words) = (0, !undefined, reader.clone());
+    ) -> Result<(Self, Reader<'a>), DecodeError> {
+        let (mut all, mut defined) = (0, !undefined);
         for first in (0_usize..).step_by(15) {
             let start = words.offset();
             let word = u64::from(words.short(context)?) << 48;
@@ -100,7 +104,6 @@ impl PropertyFlags {
                 break;
             }
         }
-        *reader = words;
-        Ok(Self(all))
+        Ok((Self(all), words))
     }
 }

@@ -127,6 +127,7 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
     };
     let count = proc_macro2::Literal::usize_unsuffixed(class.properties.len());
     let flags_local = (!class.properties.is_empty()).then(|| quote!(let flags =));
+    // `decode` is always inlined: to move all properties out of a `Result` costs as much as to read them (ADR 5).
     quote! {
         impl Properties #anonymous {
             /// Which properties are present, in the order of the flags.
@@ -150,7 +151,7 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
         }
 
         impl<'a> amqp::Decode<'a> for Properties #a {
-            #[inline]
+            #[inline(always)]
             fn decode(reader: &mut amqp::Reader<'a>) -> Result<Self, amqp::DecodeError> {
                 #flags_local reader.property_flags::<#count>(#path)?;
                 #(#reads)*

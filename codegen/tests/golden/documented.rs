@@ -290,7 +290,7 @@ pub mod room {
     }
 
     impl<'a> amqp::Decode<'a> for Properties<'a> {
-        #[inline]
+        #[inline(always)]
         fn decode(reader: &mut amqp::Reader<'a>) -> Result<Self, amqp::DecodeError> {
             let flags = reader.property_flags::<2>("room.properties")?;
             let content_type = if flags.has(0) {
