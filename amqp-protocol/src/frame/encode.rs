@@ -32,7 +32,13 @@ pub fn write(
     let frame = out.len();
     out.extend_from_slice(&start(frame_type, channel, 0));
     payload.encode(&mut Writer::new(out));
-    // Patched in: to ask for the length beforehand is to walk through all fields twice.
+    finish(out, frame, frame_max)
+}
+
+/// Ends the frame that begins at `frame` and fills in its size, or takes it back.
+// To ask for the length beforehand would be to walk through all fields twice.
+#[inline]
+fn finish(out: &mut Vec<u8>, frame: usize, frame_max: u32) -> Result<(), TooLong> {
     let actual = out.len() - frame - START_LEN;
     let limit = payload_max(frame_max) as usize;
     if actual > limit {
@@ -58,22 +64,14 @@ pub fn write_method<M: Arguments>(
     method: &M,
     frame_max: u32,
 ) -> Result<(), TooLong> {
-    struct WithId<'m, M>(&'m M);
-
-    impl<M: Arguments> Encode for WithId<'_, M> {
-        #[inline]
-        fn encoded_len(&self) -> usize {
-            4 + self.0.encoded_len()
-        }
-
-        #[inline]
-        fn encode(&self, writer: &mut Writer<'_>) {
-            writer.method_id(M::ID);
-            self.0.encode(writer);
-        }
-    }
-
-    write(out, FrameType::Method, channel, &WithId(method), frame_max)
+    let frame = out.len();
+    let [kind, c0, c1, s0, s1, s2, s3] = start(FrameType::Method, channel, 0);
+    let [i0, i1] = M::ID.class.to_be_bytes();
+    let [i2, i3] = M::ID.method.to_be_bytes();
+    // One write: what each of them costs is to see whether there is room, and to say where the next one goes.
+    out.extend_from_slice(&[kind, c0, c1, s0, s1, s2, s3, i0, i1, i2, i3]);
+    method.encode(&mut Writer::new(out));
+    finish(out, frame, frame_max)
 }
 
 /// Appends a body as frames of at most `frame_max` octets (0: no limit), by copying. An empty body has no frame.
