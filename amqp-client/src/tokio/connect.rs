@@ -71,7 +71,7 @@ pub async fn connect(
     let mut failed = Vec::new();
     for round in 0..options.connection_attempts.max(1) {
         if round > 0 {
-            sleep(jittered(options.retry_delay)).await;
+            sleep(jittered(options.retry_delay, random())).await;
         }
         match try_hosts(&options, &mut failed).await {
             ControlFlow::Break(Some(connection)) => return Ok(connection),
@@ -186,13 +186,35 @@ fn in_order<T>(mut items: Vec<T>, shuffle: bool) -> Vec<T> {
     items
 }
 
-/// Between half of the delay and all of it.
-fn jittered(delay: Duration) -> Duration {
+/// Between half of the delay and all of it, as far along as the number is between 0 and its largest.
+fn jittered(delay: Duration, random: u64) -> Duration {
     let half = delay / 2;
-    half.saturating_add(half.mul_f64(random() as f64 / u64::MAX as f64))
+    half.saturating_add(half.mul_f64(random as f64 / u64::MAX as f64))
 }
 
 /// A number that is as random as the keys of the standard library's hash maps: good enough to spread load.
 fn random() -> u64 {
     RandomState::new().hash_one(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_between_half_of_the_delay_and_all_of_it() {
+        let delay = Duration::from_secs(2);
+        assert_eq!(jittered(delay, 0), Duration::from_secs(1));
+        assert_eq!(jittered(delay, u64::MAX), delay);
+        assert_eq!(jittered(delay, 1 << 63), Duration::from_millis(1500));
+        assert_eq!(jittered(Duration::ZERO, u64::MAX), Duration::ZERO);
+        // The longest does not overflow.
+        assert!(jittered(Duration::MAX, u64::MAX) > Duration::MAX / 2);
+    }
+
+    #[test]
+    fn chance_differs() {
+        let numbers: std::collections::HashSet<_> = (0..100).map(|_| random()).collect();
+        assert_eq!(numbers.len(), 100);
+    }
 }
