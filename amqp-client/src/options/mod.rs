@@ -56,7 +56,8 @@ settings! {
     /// - The virtual host has three cases: `amqp://h` means the default `/`, `amqp://h/` the host whose name is empty, and
     ///   `amqp://h/%2f` is `/` written out.
     ///
-    /// The keys are RabbitMQ's and those of the Python client Pika. An unknown key is refused, and so is a repeated one.
+    /// The keys are RabbitMQ's and those of the Python client Pika. An unknown key is refused, and so is a repeated one,
+    /// except `auth_mechanism`.
     ///
     /// | key | value | sets |
     /// |---|---|---|
@@ -73,8 +74,8 @@ settings! {
     /// | `name` | text | [`Config::connection_name`](field@Config::connection_name) |
     /// | `auth_mechanism` | `plain`; may be repeated, first choice first | the mechanism of [`Config::credentials`](field@Config::credentials) |
     ///
-    /// Seconds may have a fraction (`0.5`), except those of `heartbeat`. A time that must be more than 0 may be `infinity`
-    /// instead, which is no limit.
+    /// Seconds may have a fraction (`0.5`), except those of `heartbeat`. Of the times only `heartbeat` and `retry_delay` may
+    /// be 0; each but `heartbeat` may be `infinity`, which is no limit.
     ///
     /// These are for `amqps://` alone:
     ///
