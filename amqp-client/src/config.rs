@@ -52,9 +52,12 @@ settings! {
         /// How long the transport may take nothing while octets wait for it; then the connection ends. Not counted while
         /// the server blocks publishing, because it may stop reading then. Default: 60 seconds.
         write_timeout: Duration = Duration::from_secs(60);
-        /// How long a publish waits while the server blocks publishing or the transport takes nothing. Default: 60 seconds.
+        /// Whether a publish waits while the server holds publishing back. Default: it waits.
+        held_back: HeldBack = HeldBack::Wait;
+        /// How long a publish waits while the server holds publishing back or the transport takes nothing.
+        /// Default: 60 seconds.
         publish_timeout: Duration = Duration::from_secs(60);
-        /// How long the server may block publishing before the connection is given up. Default: no limit.
+        /// How long the server may block publishing (connection.blocked); then the connection ends. Default: no limit.
         blocked_connection_timeout: Duration = Duration::MAX;
         /// How long an orderly close waits for the server, and then for the end of the stream, before the transport is
         /// given up. Default: 10 seconds.
@@ -65,12 +68,23 @@ settings! {
         /// Octets of received deliveries that may wait for their consumers before reading from the transport pauses.
         /// Default: 67,108,864.
         receive_buffer: usize = 64 << 20;
-        /// Octets queued for the transport above which a publish waits. Default: 4,194,304.
+        /// Octets queued for the transport above which publishes wait, until it has taken half of that. Default: 4,194,304.
         send_buffer: usize = 4 << 20;
         /// Unsettled deliveries that a consumer may hold when neither it nor its channel says otherwise; 0 is no limit.
         /// Default: 100.
         prefetch_count: u16 = 100;
     }
+}
+
+/// What a publish does while the server holds publishing back, by connection.blocked or channel.flow. What the transport
+/// does not take makes a publish wait in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HeldBack {
+    /// It waits, for at most `publish_timeout`.
+    #[default]
+    Wait,
+    /// It fails at once, and so do those that wait already.
+    Fail,
 }
 
 /// How the client proves who it is. [`fmt::Debug`] hides every secret.

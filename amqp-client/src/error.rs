@@ -66,6 +66,12 @@ pub enum ConnectionError {
     /// The transport took nothing for `write_timeout` while octets waited for it.
     #[error("the transport took nothing within the write timeout")]
     WriteTimedOut,
+    /// The server blocked publishing (connection.blocked) for `blocked_connection_timeout`.
+    #[error("the server blocked publishing for too long: {reason}")]
+    BlockedTimedOut {
+        /// The server's reason, such as `low on memory`.
+        reason: Arc<str>,
+    },
     /// The server ended the stream without connection.close. While [awaiting tune](State::AwaitingTune) this is how some
     /// servers refuse credentials.
     #[error("the server ended the stream while {state}")]
@@ -177,9 +183,20 @@ pub enum PublishError {
     /// The channel ended before the message was handed to it. Nothing was sent.
     #[error(transparent)]
     Channel(#[from] ChannelError),
-    /// The server blocked publishing, or the transport took nothing, for longer than `publish_timeout`. Nothing was sent.
-    #[error("publishing was held back for too long")]
-    Blocked,
+    /// The server blocks publishing on the connection (connection.blocked), and has for longer than `publish_timeout`,
+    /// unless `held_back` says not to wait at all. Nothing was sent.
+    #[error("the server blocks publishing: {reason}")]
+    Blocked {
+        /// The server's reason, such as `low on memory`.
+        reason: Arc<str>,
+    },
+    /// The server stopped publishing on the channel (channel.flow); otherwise as [`Blocked`](Self::Blocked).
+    #[error("the server stopped publishing on the channel")]
+    Flow,
+    /// The transport has not taken enough of what was published before within `publish_timeout`; see `send_buffer`.
+    /// Nothing was sent.
+    #[error("the transport took too little of what was published before")]
+    SendBufferFull,
     /// An argument or a property does not fit its field. Nothing was sent.
     #[error("{argument}: {error}")]
     InvalidArgument {

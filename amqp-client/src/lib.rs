@@ -60,7 +60,7 @@ mod settings;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
-pub use config::{Config, Credentials};
+pub use config::{Config, Credentials, HeldBack};
 pub use connect_error::{ConnectError, ConnectPhase, FailedAttempt};
 pub use error::{
     CallError, ChannelError, Close, ConnectionError, PeerViolation, PublishError, TransportError, Violation,

@@ -146,8 +146,9 @@ impl Future for PublishMessage<'_> {
                 return Poll::Pending;
             };
             let message = message?;
-            // The request to wait for, if it is held back.
-            let held = this.channel.with(|inner, key| {
+            // The request to wait for, if it is held back, and whether only others who waited longer go before.
+            let (held, behind) = this.channel.with(|inner, key| {
+                let behind = turn.is_none() && inner.core.is_way_free(key);
                 let held = match turn {
                     Some(request) => inner.core.take_turn(key, request)?,
                     None if inner.core.may_publish(key) => None,
@@ -162,13 +163,18 @@ impl Future for PublishMessage<'_> {
                             .publish(key, &message.method, &message.properties, body)?;
                     }
                 }
-                Ok::<_, PublishError>(held)
+                Ok::<_, PublishError>((held, behind))
             })?;
             let Some(request) = held else {
                 return Poll::Ready(Ok(()));
             };
             this.message = Some(Ok(message));
             this.wait = Some(this.channel.wait(request));
+            if behind {
+                // They were woken before.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
     }
 }

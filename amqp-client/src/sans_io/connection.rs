@@ -13,9 +13,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::channel::{Channel, Phase};
 use super::consumers::Consumer;
 use super::event::{ChannelKey, ConsumerId, Event, RequestId, State};
+use super::gate::Gate;
 use super::heartbeat::Heartbeat;
 use super::outgoing::Outgoing;
-use super::publishing::GateWaiter;
 use crate::config::Config;
 use crate::error::{ChannelError, ConnectionError, Violation};
 
@@ -60,11 +60,8 @@ pub struct Connection {
     /// When each request with a waiter times out, if ever, and on which channel. Ids ascend and every call has the same
     /// time, so the first is always the next.
     pub(super) call_deadlines: BTreeMap<RequestId, (Option<Instant>, ChannelKey)>,
-    /// Those who wait to publish, in the order they came, and whose turn it is.
-    pub(super) gate: VecDeque<GateWaiter>,
-    pub(super) turn: Option<RequestId>,
-    /// Whether connection.blocked is in force.
-    pub(super) blocked: bool,
+    /// What holds publishing back.
+    pub(super) gate: Gate,
     /// Octets of deliveries that wait for their consumers.
     pub(super) buffered: usize,
     next_id: u64,
@@ -103,9 +100,7 @@ impl Connection {
             ended_channels: BTreeMap::new(),
             consumers: BTreeMap::new(),
             call_deadlines: BTreeMap::new(),
-            gate: VecDeque::new(),
-            turn: None,
-            blocked: false,
+            gate: Gate::default(),
             buffered: 0,
             next_id: 0,
             heartbeat: Heartbeat::new(now),
@@ -144,7 +139,7 @@ impl Connection {
         }
         self.settle_state();
         self.update_pause(now);
-        if self.blocked {
+        if self.gate.blocked.is_some() {
             self.stalled_since = None;
         }
         match &self.error {
@@ -193,15 +188,24 @@ impl Connection {
         }
         let heartbeat = self.heartbeat.send_at().filter(|_| self.backlog() == 0);
         let call = self.call_deadlines.first_key_value().and_then(|(_, (at, _))| *at);
-        let gate = self.gate.front().and_then(|waiter| waiter.deadline);
+        let gate = self.gate.waiters.front().and_then(|waiter| waiter.deadline);
+        let blocked = self.gate.blocked.as_ref().and_then(|blocked| blocked.deadline);
         let silence = match self.heartbeat.resume_at() {
             Some(at) => self.wants_read().then_some(at),
             None => self.heartbeat.dead_at(),
         };
-        [self.deadline, heartbeat, silence, self.stall_at(), call, gate]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.deadline,
+            heartbeat,
+            silence,
+            self.stall_at(),
+            call,
+            gate,
+            blocked,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// The next event. Call it until it has none.
@@ -225,7 +229,7 @@ impl Connection {
         self.stalled_since = None;
         self.heartbeat.sent(now);
         self.settle_state();
-        self.open_gate();
+        self.note_room();
     }
 
     /// Whether to read from the transport. False while consumers are behind by more than `receive_buffer` and nobody waits
@@ -266,7 +270,7 @@ impl Connection {
 
     /// Whether the transport has something to take, and a server that reads behind it.
     fn must_write(&self) -> bool {
-        self.backlog() > 0 && !self.blocked && self.state == State::Open
+        self.backlog() > 0 && self.gate.blocked.is_none() && self.state == State::Open
     }
 
     /// When a transport that takes nothing is given up; at once, to look at the clock, when octets have just begun to wait.

@@ -74,7 +74,7 @@ impl Connection {
         }
         self.error = Some(error.clone());
         self.heartbeat.stop();
-        self.blocked = false;
+        self.gate.blocked = None;
         for index in 0..self.channels.len() {
             if let Some(channel) = self.channels.get_mut(index).and_then(Option::take) {
                 self.resolve_channel(*channel, &error.clone().into());

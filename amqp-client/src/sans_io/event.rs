@@ -1,6 +1,7 @@
 //! What the core tells its owner, and the names of things in commands and events.
 
 use std::fmt;
+use std::sync::Arc;
 
 use amqp_protocol::method::{self, Arguments};
 use amqp_protocol::{ChannelId, DecodeError, DeliveryTag, Reader};
@@ -122,7 +123,7 @@ pub enum Event {
     /// The server blocks publishing on the whole connection.
     Blocked {
         /// Its reason, such as `low on memory`.
-        reason: String,
+        reason: Arc<str>,
     },
     /// The server unblocked publishing.
     Unblocked,

@@ -127,15 +127,10 @@ impl Connection {
             (State::AwaitingTune, connection::Method::Tune(tune)) => self.handle_tune(now, tune),
             (State::AwaitingOpenOk, connection::Method::OpenOk(_)) => self.handle_open_ok(),
             (State::Open, connection::Method::Blocked(blocked)) => {
-                self.blocked = true;
-                self.events.push_back(Event::Blocked {
-                    reason: blocked.reason.to_str_lossy().into_owned(),
-                });
+                self.server_blocks(now, blocked.reason.to_str_lossy().into());
             }
             (State::Open, connection::Method::Unblocked(_)) => {
-                self.blocked = false;
-                self.events.push_back(Event::Unblocked);
-                self.open_gate();
+                self.server_unblocks();
             }
             (_, connection::Method::Close(close)) => {
                 let close = Close {
@@ -189,15 +184,8 @@ impl Connection {
                 }
             }
             Method::Channel(channel::Method::Flow(flow)) => {
-                if let Some(channel) = self.channel_slot(key) {
-                    channel.flow = flow.active;
-                }
                 let _ = self.put_method(id, &channel::FlowOk { active: flow.active });
-                self.events.push_back(Event::Flow {
-                    channel: key,
-                    active: flow.active,
-                });
-                self.open_gate();
+                self.set_flow(key, flow.active);
             }
             Method::Channel(channel::Method::CloseOk(_)) => {
                 if !self.channel_close_ok(key, &payload) {

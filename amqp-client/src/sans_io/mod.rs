@@ -7,7 +7,8 @@
 //! | `incoming` | what received frames mean |
 //! | `content` | received messages |
 //! | `channel`, `commands` | a channel's state, and the commands that change it |
-//! | `publishing`, `consumers` | messages out, deliveries in |
+//! | `publishing`, `gate` | messages out, and what holds them back |
+//! | `consumers` | deliveries in |
 //! | `outgoing` | octets on their way to the transport |
 //! | `heartbeat` | two clocks |
 
@@ -18,6 +19,7 @@ mod consumers;
 mod content;
 mod ending;
 mod event;
+mod gate;
 mod handshake;
 mod heartbeat;
 mod incoming;

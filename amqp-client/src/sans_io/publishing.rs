@@ -1,6 +1,4 @@
-//! Publishing: a method, a content header and a body leave as one unit, or wait at a gate before anything is queued.
-
-use std::time::Instant;
+//! Publishing: a method, a content header and a body leave as one unit. When they may is `gate`'s.
 
 use amqp_protocol::frame::{self, FrameType, payload_max};
 use amqp_protocol::method::Encode;
@@ -8,9 +6,9 @@ use amqp_protocol::v0_9_1::basic;
 use amqp_protocol::{ChannelId, DeliveryTag, TooLong, Writer, content};
 use bytes::Bytes;
 
-use super::connection::{Connection, deadline};
-use super::event::{ChannelKey, Event, RequestId};
-use crate::error::{ChannelError, PublishError};
+use super::connection::Connection;
+use super::event::ChannelKey;
+use crate::error::PublishError;
 
 /// Bodies from this size on go to the transport by reference; copying a smaller one costs less than keeping it apart.
 const SHARE_FROM: usize = 4096;
@@ -99,21 +97,12 @@ pub struct Published {
     pub delivery_tag: Option<DeliveryTag>,
 }
 
-/// Somebody who waits to publish, until it takes its turn.
-#[derive(Debug)]
-pub(super) struct GateWaiter {
-    pub(super) request: RequestId,
-    pub(super) channel: ChannelKey,
-    pub(super) deadline: Option<Instant>,
-}
-
 impl Connection {
     /// Queues a message, all its frames in a row, and numbers it if the channel is in confirm mode.
     ///
     /// # Errors
     ///
-    /// [`PublishError::Blocked`] while [`may_publish`](Self::may_publish) is false;
-    /// [`wait_to_publish`](Self::wait_to_publish) then. Whatever the error, nothing was queued and no number was used.
+    /// What holds it back, so ask [`may_publish`](Self::may_publish) before, or [wait](Self::wait_to_publish). Whatever the error, nothing was queued and no number was used.
     pub fn publish(
         &mut self,
         key: ChannelKey,
@@ -122,11 +111,11 @@ impl Connection {
         body: Body<'_>,
     ) -> Result<Published, PublishError> {
         self.channel(key)?;
-        if !self.may_publish(key) {
-            return Err(PublishError::Blocked);
+        if !self.is_way_free(key) {
+            return Err(self.held_back(key));
         }
         let published = self.put_message(key, method, properties, body);
-        self.open_gate();
+        self.note_backlog();
         published
     }
 
@@ -163,127 +152,6 @@ impl Connection {
             position,
             delivery_tag,
         })
-    }
-
-    /// Whether a publish on this channel would be taken now: the server blocks neither the connection nor the channel, no
-    /// more than `send_buffer` octets wait for the transport, and it is nobody else's turn. Nothing but publishing is ever
-    /// held back.
-    pub fn may_publish(&self, key: ChannelKey) -> bool {
-        self.turn.is_none() && self.is_gate_free(key)
-    }
-
-    fn is_gate_free(&self, key: ChannelKey) -> bool {
-        let slot = self
-            .channels
-            .get(usize::from(key.id.0).wrapping_sub(1))
-            .and_then(Option::as_deref);
-        let flow = slot.is_some_and(|channel| channel.key == key && channel.flow);
-        flow && self.error.is_none() && !self.blocked && self.backlog() <= self.config.send_buffer as u64
-    }
-
-    /// Waits for a turn to publish, for at most `publish_timeout`: resolved by [`Event::MayPublish`], then
-    /// [taken](Self::take_turn). Turns are given one at a time, in the order of waiting, and the next when this one is
-    /// taken, [abandoned](Self::abandon_request), or `publish_timeout` is over.
-    ///
-    /// # Errors
-    ///
-    /// When the channel is over.
-    pub fn wait_to_publish(&mut self, now: Instant, key: ChannelKey) -> Result<RequestId, ChannelError> {
-        self.channel(key)?;
-        let request = RequestId(self.next_id());
-        self.gate.push_back(GateWaiter {
-            request,
-            channel: key,
-            deadline: deadline(now, self.config.publish_timeout),
-        });
-        self.open_gate();
-        Ok(request)
-    }
-
-    /// Takes the turn that [`Event::MayPublish`] gave. `None`: [`publish`](Self::publish) at once, before anything else.
-    /// `Some`: the server has stopped publishing since; the same place in the queue, and its deadline, go on under this
-    /// request.
-    ///
-    /// # Errors
-    ///
-    /// When the channel is over, or the turn was not taken within `publish_timeout`.
-    pub fn take_turn(
-        &mut self,
-        key: ChannelKey,
-        request: RequestId,
-    ) -> Result<Option<RequestId>, PublishError> {
-        self.channel(key)?;
-        let Some(place) = self.gate.iter().position(|waiter| waiter.request == request) else {
-            return Err(PublishError::Blocked);
-        };
-        self.turn = self.turn.filter(|holder| *holder != request);
-        if self.may_publish(key) {
-            self.gate.remove(place);
-            return Ok(None);
-        }
-        let again = RequestId(self.next_id());
-        if let Some(waiter) = self.gate.get_mut(place) {
-            waiter.request = again;
-        }
-        self.open_gate();
-        Ok(Some(again))
-    }
-
-    /// Gives the turn to the first whose way is free, unless somebody has it. It keeps its place until it takes the turn.
-    pub(super) fn open_gate(&mut self) {
-        if self.turn.is_some() {
-            return;
-        }
-        let next = self.gate.iter().find(|waiter| self.is_gate_free(waiter.channel));
-        if let Some(request) = next.map(|waiter| waiter.request) {
-            self.turn = Some(request);
-            self.events.push_back(Event::MayPublish {
-                request,
-                outcome: Ok(()),
-            });
-        }
-    }
-
-    /// Sends everybody away who waits on a channel that is over.
-    pub(super) fn clear_gate(&mut self, key: ChannelKey, reason: &ChannelError) {
-        let (gone, kept) = std::mem::take(&mut self.gate)
-            .into_iter()
-            .partition(|waiter| waiter.channel == key);
-        self.gate = kept;
-        for waiter in gone {
-            self.dismiss(waiter.request, reason.clone().into());
-        }
-        self.open_gate();
-    }
-
-    /// Sends those away who waited too long; they stand in the order of their deadlines.
-    pub(super) fn time_out_gate(&mut self, now: Instant) {
-        let due = |waiter: &GateWaiter| waiter.deadline.is_some_and(|at| at <= now);
-        while self.gate.front().is_some_and(due)
-            && let Some(waiter) = self.gate.pop_front()
-        {
-            self.dismiss(waiter.request, PublishError::Blocked);
-        }
-        self.open_gate();
-    }
-
-    /// Takes note that this one left the queue by itself.
-    pub(super) fn leave_gate(&mut self, request: RequestId) {
-        self.gate.retain(|waiter| waiter.request != request);
-        self.turn = self.turn.filter(|holder| *holder != request);
-        self.open_gate();
-    }
-
-    /// Resolves the request of one who left the queue, unless it was given its turn: then taking it fails.
-    fn dismiss(&mut self, request: RequestId, error: PublishError) {
-        if self.turn == Some(request) {
-            self.turn = None;
-            return;
-        }
-        self.events.push_back(Event::MayPublish {
-            request,
-            outcome: Err(error),
-        });
     }
 
     fn put_body(&mut self, id: ChannelId, body: Body<'_>) {

@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use amqp_client::protocol::v0_9_1::{basic, channel, connection};
@@ -162,12 +162,12 @@ fn a_publish_waits_for_its_turn_and_dropped_before_publishes_nothing() {
     session.advance(Duration::from_secs(61));
     assert!(matches!(
         poll(&mut blocked),
-        Poll::Ready(Err(PublishError::Blocked))
+        Poll::Ready(Err(PublishError::Blocked { .. }))
     ));
 }
 
 #[test]
-fn publishes_that_wait_go_in_the_order_they_came_and_newcomers_behind_them() {
+fn publishes_that_wait_are_woken_in_the_order_they_came_and_newcomers_behind_them() {
     let mut config = Config::default();
     config.send_buffer = 1000;
     let mut session = Session::open_with(config);
@@ -183,20 +183,48 @@ fn publishes_that_wait_go_in_the_order_they_came_and_newcomers_behind_them() {
     };
     ready(publish(0)).unwrap();
     session.drive();
-    let [mut first, mut second, mut newcomer] = [publish(1), publish(2), publish(3)];
-    assert!(poll(&mut first).is_pending() && poll(&mut second).is_pending());
+    // What wakes them writes their numbers down.
+    let woken = Arc::new(Mutex::new(Vec::new()));
+    let waker = |number| Waker::from(Arc::new(Numbered(number, Arc::clone(&woken))));
+    let mut publishes = [1, 2, 3].map(|n| (publish(n), waker(n)));
+    for (publish, waker) in &mut publishes[..2] {
+        assert!(
+            Pin::new(publish)
+                .poll(&mut Context::from_waker(waker))
+                .is_pending()
+        );
+    }
     session.set_room(usize::MAX);
     assert_eq!(published(&mut session), [0]);
-    // Whoever is polled first, there is one turn, and it is the first's.
-    assert!(poll(&mut newcomer).is_pending() && poll(&mut second).is_pending());
-    assert!(poll(&mut first).is_ready());
-    assert_eq!(published(&mut session), [1]);
-    assert!(poll(&mut newcomer).is_pending());
-    // The time of waiting counts from the first poll, however often a turn was near.
+    let (newcomer, waker) = &mut publishes[2];
+    assert!(
+        Pin::new(newcomer)
+            .poll(&mut Context::from_waker(waker))
+            .is_pending()
+    );
+    assert_eq!(*woken.lock().unwrap(), [1, 2, 3]);
+    // One that nobody polls holds nobody back.
+    let [(never_polled, _), (second, _), (newcomer, _)] = &mut publishes;
+    assert!(poll(second).is_ready());
+    assert!(poll(newcomer).is_pending(), "there is no room");
+    assert_eq!(published(&mut session), [2]);
+    assert!(poll(newcomer).is_ready());
+    assert_eq!(published(&mut session), [3]);
+    // The time of waiting counts from the first poll.
     session.send(0, &connection::Blocked::default());
     session.advance(Duration::from_secs(61));
-    for publish in [&mut second, &mut newcomer] {
-        assert!(matches!(poll(publish), Poll::Ready(Err(PublishError::Blocked))));
+    assert!(matches!(
+        poll(never_polled),
+        Poll::Ready(Err(PublishError::Blocked { .. }))
+    ));
+}
+
+/// A waker that writes its number down.
+struct Numbered(u8, Arc<Mutex<Vec<u8>>>);
+
+impl Wake for Numbered {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().unwrap().push(self.0);
     }
 }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use amqp_client::protocol::v0_9_1::{Method, basic, channel, confirm, connection, constants};
 use amqp_client::protocol::{DeliveryTag, ShortStr};
-use amqp_client::sans_io::{Event, RequestId};
-use amqp_client::{Config, PublishError};
+use amqp_client::sans_io::{Event, Outgoing, RequestId};
+use amqp_client::{Config, ConnectionError, HeldBack, PublishError, State};
+use bytes::Buf;
 
 use crate::peer::{Peer, Sent, declare, declare_ok, publish, queue_of};
 
@@ -70,8 +71,11 @@ fn invariant_6_blocked_holds_back_publishing_alone() {
             reason: ShortStr::from_static("low on memory"),
         },
     );
-    assert!(matches!(&peer.events()[..], [Event::Blocked { reason }] if reason == "low on memory"));
-    assert!(matches!(publish(&mut peer, key, "x"), Err(PublishError::Blocked)));
+    assert!(matches!(&peer.events()[..], [Event::Blocked { reason }] if &**reason == "low on memory"));
+    assert!(matches!(
+        publish(&mut peer, key, "x"),
+        Err(PublishError::Blocked { .. })
+    ));
     let first = peer.core.wait_to_publish(peer.now, key).unwrap();
     let dropped = peer.core.wait_to_publish(peer.now, key).unwrap();
     peer.core.abandon_request(dropped);
@@ -92,7 +96,7 @@ fn invariant_6_blocked_holds_back_publishing_alone() {
     peer.advance(Duration::from_secs(60));
     let timed_out = peer.events();
     assert!(
-        matches!(&timed_out[..], [Event::MayPublish { request, outcome: Err(PublishError::Blocked) }] if *request == first)
+        matches!(&timed_out[..], [Event::MayPublish { request, outcome: Err(PublishError::Blocked { .. }) }] if *request == first)
     );
     let second = peer.core.wait_to_publish(peer.now, key).unwrap();
     assert!(peer.events().is_empty());
@@ -123,7 +127,7 @@ fn invariant_6_flow_holds_back_one_channel() {
     );
     assert!(matches!(
         publish(&mut peer, keys[0], "x"),
-        Err(PublishError::Blocked)
+        Err(PublishError::Flow)
     ));
     publish(&mut peer, keys[1], "x").unwrap();
     let waiting = peer.core.wait_to_publish(peer.now, keys[0]).unwrap();
@@ -143,12 +147,14 @@ fn a_transport_that_takes_nothing_holds_back_publishing() {
     let mut peer = Peer::tuned(config, 10, 4096);
     let key = peer.open_channel();
     publish(&mut peer, key, vec![0; 2000]).unwrap();
-    assert!(matches!(publish(&mut peer, key, "x"), Err(PublishError::Blocked)));
+    assert!(matches!(
+        publish(&mut peer, key, "x"),
+        Err(PublishError::SendBufferFull)
+    ));
     let waiting = peer.core.wait_to_publish(peer.now, key).unwrap();
     assert!(peer.events().is_empty());
     peer.octets();
-    let events = peer.events();
-    assert!(matches!(&events[..], [Event::MayPublish { request, outcome: Ok(()) }] if *request == waiting));
+    assert_eq!(turns(&mut peer), [(waiting, true)]);
     assert_eq!(peer.core.take_turn(key, waiting).unwrap(), None);
     publish(&mut peer, key, "x").unwrap();
 }
@@ -163,44 +169,122 @@ fn turns(peer: &mut Peer) -> Vec<(RequestId, bool)> {
 }
 
 #[test]
-fn turns_to_publish_are_given_one_at_a_time_in_the_order_of_waiting() {
+fn a_turn_is_the_right_to_try_again_and_holds_nobody_back() {
     let mut config = Config::default();
     config.send_buffer = 1000;
     let mut peer = Peer::tuned(config, 10, 4096);
     let keys = [peer.open_channel(), peer.open_channel()];
     publish(&mut peer, keys[0], vec![0; 2000]).unwrap();
     let mut wait = |key| peer.core.wait_to_publish(peer.now, key).unwrap();
-    let (first, second, third, fourth) = (wait(keys[0]), wait(keys[1]), wait(keys[0]), wait(keys[0]));
+    let (first, second, third) = (wait(keys[0]), wait(keys[1]), wait(keys[0]));
     peer.octets();
-    assert_eq!(turns(&mut peer), [(first, true)]);
-    // Nobody goes before the one whose turn it is, and the next turn comes when it is taken and there is room.
+    // All get it, in the order of waiting; a newcomer stands behind them.
+    assert_eq!(turns(&mut peer), [(first, true), (second, true), (third, true)]);
+    assert!(!peer.core.may_publish(keys[1]));
+    let newcomer = peer.core.wait_to_publish(peer.now, keys[1]).unwrap();
+    assert_eq!(turns(&mut peer), [(newcomer, true)]);
+    // The first never takes its turn. The second does, and there is no room for the third, who keeps its place.
+    assert_eq!(peer.core.take_turn(keys[1], second).unwrap(), None);
+    publish(&mut peer, keys[1], vec![1; 2000]).unwrap();
     assert!(matches!(
         publish(&mut peer, keys[1], "x"),
-        Err(PublishError::Blocked)
+        Err(PublishError::SendBufferFull)
     ));
-    assert_eq!(peer.core.take_turn(keys[0], first).unwrap(), None);
-    publish(&mut peer, keys[0], vec![1; 2000]).unwrap();
+    let third = peer.core.take_turn(keys[0], third).unwrap().unwrap();
+    let newcomer = peer.core.take_turn(keys[1], newcomer).unwrap().unwrap();
     assert_eq!(turns(&mut peer), []);
     peer.octets();
-    assert_eq!(turns(&mut peer), [(second, true)]);
-    // One that leaves passes its turn on.
-    peer.core.abandon_request(second);
-    assert_eq!(turns(&mut peer), [(third, true)]);
+    assert_eq!(turns(&mut peer), [(third, true), (newcomer, true)]);
 
-    // A turn that the server takes back keeps its place and its deadline.
+    // The time of waiting goes on from the first try.
     peer.advance(Duration::from_secs(40));
     peer.send(0, &connection::Blocked::default());
     let third = peer.core.take_turn(keys[0], third).unwrap().unwrap();
-    peer.send(0, &connection::Unblocked {});
-    assert_eq!(turns(&mut peer), [(third, true)]);
-    // A turn that nobody takes is over with the time of waiting.
     peer.advance(Duration::from_secs(20));
-    assert_eq!(turns(&mut peer), [(fourth, false)]);
+    assert_eq!(turns(&mut peer), [(third, false)]);
+    // A turn that is taken too late is as good as the way is free.
     assert!(matches!(
-        peer.core.take_turn(keys[0], third),
-        Err(PublishError::Blocked)
+        peer.core.take_turn(keys[1], newcomer),
+        Err(PublishError::Blocked { .. })
     ));
-    publish(&mut peer, keys[1], "x").unwrap();
+    peer.send(0, &connection::Unblocked {});
+    assert_eq!(peer.core.take_turn(keys[0], first).unwrap(), None);
+    publish(&mut peer, keys[0], "x").unwrap();
+    assert!(peer.core.may_publish(keys[0]));
+}
+
+#[test]
+fn publishing_goes_on_when_half_of_the_send_buffer_is_free() {
+    let mut config = Config::default();
+    config.send_buffer = 1000;
+    let mut peer = Peer::tuned(config, 10, 4096);
+    let key = peer.open_channel();
+    publish(&mut peer, key, vec![0; 2000]).unwrap();
+    let mut batch = Outgoing::new();
+    peer.core.take_outgoing(&mut batch);
+    let octets = batch.remaining() as u64;
+    peer.core.transmitted(peer.now, octets - 501);
+    assert!(!peer.core.may_publish(key));
+    peer.core.transmitted(peer.now, 1);
+    assert!(peer.core.may_publish(key));
+}
+
+#[test]
+fn publishes_that_may_not_wait_fail_at_once_and_say_what_holds_them_back() {
+    let mut config = Config::default();
+    config.held_back = HeldBack::Fail;
+    config.send_buffer = 1000;
+    let mut peer = Peer::tuned(config, 10, 4096);
+    let keys = [peer.open_channel(), peer.open_channel()];
+    // The transport's back-pressure is waited for in either case.
+    publish(&mut peer, keys[0], vec![0; 2000]).unwrap();
+    let [one, two] = keys.map(|key| peer.core.wait_to_publish(peer.now, key).unwrap());
+    peer.send(1, &channel::Flow { active: false });
+    let events = peer.events();
+    assert!(
+        matches!(&events[..], [Event::Flow { .. }, Event::MayPublish { request, outcome: Err(PublishError::Flow) }] if *request == one)
+    );
+    let refused = peer.core.wait_to_publish(peer.now, keys[0]).unwrap_err();
+    assert!(matches!(refused, PublishError::Flow));
+    let blocked = connection::Blocked {
+        reason: ShortStr::from_static("low on disk"),
+    };
+    peer.send(0, &blocked);
+    assert_eq!(turns(&mut peer), [(two, false)]);
+    let refused = peer.core.wait_to_publish(peer.now, keys[1]).unwrap_err();
+    assert!(matches!(refused, PublishError::Blocked { reason } if &*reason == "low on disk"));
+}
+
+#[test]
+fn a_connection_that_is_blocked_for_too_long_ends() {
+    let mut config = Config::default();
+    config.blocked_connection_timeout = Duration::from_secs(300);
+    let mut peer = Peer::tuned(config, 10, 4096);
+    let key = peer.open_channel();
+    for _ in 0..2 {
+        peer.send(0, &connection::Blocked::default());
+        peer.advance(Duration::from_secs(299));
+        peer.send(0, &connection::Unblocked {});
+    }
+    assert_eq!(peer.core.poll_timeout(), None);
+    peer.send(0, &connection::Blocked::default());
+    let call = peer.core.call(peer.now, key, declare("q")).unwrap();
+    peer.core.abandon_request(call);
+    peer.advance(Duration::from_secs(200));
+    // Said again, it changes nothing about the time.
+    let again = connection::Blocked {
+        reason: ShortStr::from_static("again"),
+    };
+    peer.send(0, &again);
+    assert_eq!(
+        peer.core.poll_timeout(),
+        Some(peer.now + Duration::from_secs(100))
+    );
+    peer.advance(Duration::from_secs(100));
+    assert!(
+        matches!(peer.core.error(), Some(ConnectionError::BlockedTimedOut { reason }) if &**reason == "again")
+    );
+    assert_eq!(peer.core.state(), State::Closed);
 }
 
 #[test]
@@ -208,16 +292,15 @@ fn a_turn_ends_with_its_channel() {
     let mut peer = Peer::open();
     let keys = [peer.open_channel(), peer.open_channel()];
     peer.send(0, &connection::Blocked::default());
-    let [one, two] = keys.map(|key| peer.core.wait_to_publish(peer.now, key).unwrap());
-    peer.send(0, &connection::Unblocked {});
-    assert_eq!(turns(&mut peer), [(one, true)]);
+    let [one, two, three] = [0, 1, 1].map(|at| peer.core.wait_to_publish(peer.now, keys[at]).unwrap());
     peer.core.drop_channel(keys[0]);
-    assert_eq!(turns(&mut peer), [(two, true)]);
-    assert!(matches!(
-        peer.core.take_turn(keys[0], one),
-        Err(PublishError::Channel(_))
-    ));
+    assert_eq!(turns(&mut peer), [(one, false)]);
+    peer.send(0, &connection::Unblocked {});
+    assert_eq!(turns(&mut peer), [(two, true), (three, true)]);
     peer.core.receive_eof(peer.now);
     assert_eq!(turns(&mut peer), []);
-    assert!(peer.core.take_turn(keys[1], two).is_err());
+    assert!(matches!(
+        peer.core.take_turn(keys[1], two),
+        Err(PublishError::Channel(_))
+    ));
 }
