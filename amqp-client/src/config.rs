@@ -65,9 +65,14 @@ settings! {
         /// The largest body accepted, in octets; a larger one is read and thrown away, and its consumer told.
         /// Default: 134,217,728, RabbitMQ's own limit.
         body_max: u64 = 128 << 20;
-        /// Octets of received deliveries that may wait for their consumers before reading from the transport pauses.
-        /// Default: 67,108,864.
+        /// Octets of memory that received messages may hold before they are taken; then reading from the transport pauses,
+        /// unless a reply is awaited. Four times as much is the most that is ever held, beside a read buffer and what the
+        /// frames before the bodies take: at that point the consumer that is furthest behind
+        /// [ends](crate::ConsumerEnd::Overflow), or the largest incomplete body is thrown away as if it were over
+        /// `body_max`. Default: 67,108,864.
         receive_buffer: usize = 64 << 20;
+        /// The same limit as a number of messages. Default: 65,536.
+        receive_buffer_messages: usize = 65_536;
         /// Octets queued for the transport above which publishes wait, until it has taken half of that. Default: 4,194,304.
         send_buffer: usize = 4 << 20;
         /// Unsettled deliveries that a consumer may hold when neither it nor its channel says otherwise; 0 is no limit.

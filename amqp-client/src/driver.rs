@@ -13,12 +13,10 @@ use bytes::BytesMut;
 use crate::config::Config;
 use crate::error::ConnectionError;
 use crate::handle::{Asleep, Connection, Shared};
-use crate::sans_io::{Outgoing, State};
+use crate::sans_io::{Outgoing, READ_BUFFER, State};
 
 /// Room made for octets before each read.
 const READ_ROOM: usize = 16 * 1024;
-/// Octets of a fresh read buffer. Deliveries share it, and it lives as long as one of them.
-const READ_BUFFER: usize = 64 * 1024;
 
 /// What a driver needs of a runtime: a stream of octets, a clock, and a timer. Each `poll_` function registers the task's
 /// waker when it is pending.

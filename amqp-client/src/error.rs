@@ -124,6 +124,10 @@ pub enum ChannelError {
         /// How many calls timed out.
         timed_out: u32,
     },
+    /// A consumer without acknowledgements on this channel was so far behind that it was
+    /// [ended](crate::ConsumerEnd::Overflow), and nothing else stops its deliveries.
+    #[error("the channel was closed because a consumer without acknowledgements was too far behind")]
+    Overflow,
     /// As many channels are open as the connection may have.
     #[error("all {channel_max} channels of the connection are in use")]
     NoFreeChannel {

@@ -73,5 +73,5 @@ pub use options::{
     ConnectOptions, DEFAULT_PORT, DEFAULT_TLS_PORT, Host, Keepalive, ServerName, TcpOptions, TlsOptions,
     TlsRoots, UriError, UriErrorReason, UriPart,
 };
-pub use sans_io::{Body, ConsumerEnd, Message, State};
+pub use sans_io::{Body, ConsumerEnd, Message, State, Stats};
 pub use secret::Secret;

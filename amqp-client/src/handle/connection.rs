@@ -11,7 +11,7 @@ use super::shared::{Shared, Watch};
 use super::waiting::Replied;
 use crate::config::Config;
 use crate::error::{CallError, ChannelError, ConnectionError};
-use crate::sans_io::State;
+use crate::sans_io::{State, Stats};
 
 /// A connection to a server. Clones are the same connection; it closes in order when the last of them, and of its channels,
 /// consumers and deliveries, is dropped.
@@ -127,6 +127,11 @@ impl Connection {
     /// What the connection is doing.
     pub fn state(&self) -> State {
         self.handle.shared.with(|inner| inner.core.state())
+    }
+
+    /// What the connection has counted so far, and what waits.
+    pub fn stats(&self) -> Stats {
+        self.handle.shared.with(|inner| inner.core.stats())
     }
 
     /// What the server said of itself; empty before connection.start.

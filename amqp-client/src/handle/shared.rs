@@ -145,7 +145,9 @@ impl Inner {
                 | Event::Returned { .. }
                 | Event::Flow { .. }
                 | Event::Blocked { .. }
-                | Event::Unblocked => {}
+                | Event::Unblocked
+                | Event::ReadingPaused
+                | Event::ReadingResumed => {}
             }
         }
     }

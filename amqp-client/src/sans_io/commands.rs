@@ -246,7 +246,7 @@ impl Connection {
     }
 
     /// Closes a channel without anybody who waits for close-ok.
-    fn shut_channel(
+    pub(super) fn shut_channel(
         &mut self,
         key: ChannelKey,
         reply_code: ReplyCode,

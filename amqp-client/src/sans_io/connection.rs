@@ -15,7 +15,9 @@ use super::consumers::Consumer;
 use super::event::{ChannelKey, ConsumerId, Event, RequestId, State};
 use super::gate::Gate;
 use super::heartbeat::Heartbeat;
+use super::limits::Buffered;
 use super::outgoing::Outgoing;
+use super::stats::Stats;
 use crate::config::Config;
 use crate::error::{ChannelError, ConnectionError, Violation};
 
@@ -43,7 +45,7 @@ pub struct Connection {
     /// Octets queued, handed to the transport, and taken by it, since the connection began.
     queued: u64,
     taken: u64,
-    transmitted: u64,
+    pub(super) transmitted: u64,
     /// Since when the transport took nothing though octets wait for it, as far as it was looked at.
     stalled_since: Option<Instant>,
     /// The largest frame that may be sent, its envelope included.
@@ -62,8 +64,10 @@ pub struct Connection {
     pub(super) call_deadlines: BTreeMap<RequestId, (Option<Instant>, ChannelKey)>,
     /// What holds publishing back.
     pub(super) gate: Gate,
-    /// Octets of deliveries that wait for their consumers.
-    pub(super) buffered: usize,
+    /// Received data that nobody took yet.
+    pub(super) buffered: Buffered,
+    /// What is counted; [`stats`](Self::stats) adds what is the case.
+    pub(super) stats: Stats,
     next_id: u64,
 
     pub(super) heartbeat: Heartbeat,
@@ -101,7 +105,8 @@ impl Connection {
             consumers: BTreeMap::new(),
             call_deadlines: BTreeMap::new(),
             gate: Gate::default(),
-            buffered: 0,
+            buffered: Buffered::default(),
+            stats: Stats::default(),
             next_id: 0,
             heartbeat: Heartbeat::new(now),
             events: VecDeque::new(),
@@ -120,6 +125,7 @@ impl Connection {
     /// The error that ended the connection, now or before. What must still be sent is queued.
     pub fn receive(&mut self, now: Instant, input: &mut BytesMut) -> Result<(), ConnectionError> {
         self.heartbeat.received(now);
+        let before = input.len();
         while self.state != State::Closed {
             match self.receive_frame(now, input) {
                 Ok(true) => {}
@@ -137,6 +143,7 @@ impl Connection {
                 }
             }
         }
+        self.stats.octets_received += (before - input.len()) as u64;
         self.settle_state();
         self.update_pause(now);
         if self.gate.blocked.is_some() {
@@ -190,9 +197,10 @@ impl Connection {
         let call = self.call_deadlines.first_key_value().and_then(|(_, (at, _))| *at);
         let gate = self.gate.waiters.front().and_then(|waiter| waiter.deadline);
         let blocked = self.gate.blocked.as_ref().and_then(|blocked| blocked.deadline);
-        let silence = match self.heartbeat.resume_at() {
-            Some(at) => self.wants_read().then_some(at),
-            None => self.heartbeat.dead_at(),
+        let silence = if self.is_pause_due() {
+            Some(self.heartbeat.silent_since())
+        } else {
+            self.heartbeat.dead_at()
         };
         [
             self.deadline,
@@ -230,17 +238,6 @@ impl Connection {
         self.heartbeat.sent(now);
         self.settle_state();
         self.note_room();
-    }
-
-    /// Whether to read from the transport. False while consumers are behind by more than `receive_buffer` and nobody waits
-    /// for a reply: ask again after they took deliveries, and let TCP hold the server back meanwhile.
-    pub fn wants_read(&self) -> bool {
-        match self.state {
-            State::Closed => false,
-            // What comes now is thrown away, but for the answer to our close.
-            State::Closing => true,
-            _ => self.buffered <= self.config.receive_buffer || !self.call_deadlines.is_empty(),
-        }
     }
 
     /// Whether [`take_outgoing`](Self::take_outgoing) has something.
@@ -281,14 +278,6 @@ impl Connection {
         match self.stalled_since {
             Some(since) => deadline(since, self.config.write_timeout),
             None => Some(self.heartbeat.last_sent()),
-        }
-    }
-
-    fn update_pause(&mut self, now: Instant) {
-        if self.wants_read() {
-            self.heartbeat.resume(now);
-        } else {
-            self.heartbeat.pause();
         }
     }
 

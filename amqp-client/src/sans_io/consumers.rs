@@ -12,18 +12,24 @@ use super::channel::{Phase, Purpose, Subscriber, Waiter};
 use super::connection::Connection;
 use super::content::Message;
 use super::event::{ChannelKey, ConsumerEnd, ConsumerId, Event, Reply, RequestId};
+use super::limits::Buffered;
 use crate::error::{CallError, ChannelError, Violation};
+
+/// Room that a queue keeps when it was emptied, in messages.
+const KEEP_CAPACITY: usize = 256;
 
 /// A consumer, from basic.consume until its owner lets it go.
 #[derive(Debug)]
 pub(super) struct Consumer {
-    channel: ChannelKey,
-    no_ack: bool,
-    tag: ShortStr<'static>,
+    pub(super) channel: ChannelKey,
+    pub(super) no_ack: bool,
+    pub(super) tag: ShortStr<'static>,
     /// Whether the server has answered.
     started: bool,
-    queue: VecDeque<Message>,
-    end: Option<ConsumerEnd>,
+    pub(super) queue: VecDeque<Message>,
+    /// What stands in the queue.
+    pub(super) held: Buffered,
+    pub(super) end: Option<ConsumerEnd>,
 }
 
 impl Connection {
@@ -90,6 +96,7 @@ impl Connection {
                 tag,
                 started: false,
                 queue: VecDeque::new(),
+                held: Buffered::default(),
                 end: None,
             },
         );
@@ -149,12 +156,13 @@ impl Connection {
             tag,
             started,
             queue,
+            held,
             end,
         }) = self.consumers.remove(&consumer)
         else {
             return;
         };
-        self.buffered -= queue.iter().map(Message::footprint).sum::<usize>();
+        self.buffered.remove_all(held);
         // First the cancel: what is requeued would come right back to the consumer.
         if started && end.is_none() {
             self.cancel_for_nobody(key, tag);
@@ -170,7 +178,11 @@ impl Connection {
         let entry = self.consumers.get_mut(&consumer)?;
         match entry.queue.pop_front() {
             Some(message) => {
-                self.buffered -= message.footprint();
+                entry.held.remove(&message);
+                self.buffered.remove(&message);
+                if entry.queue.is_empty() {
+                    entry.queue.shrink_to(KEEP_CAPACITY);
+                }
                 Some(Ok(message))
             }
             None => {
@@ -251,18 +263,21 @@ impl Connection {
         }
     }
 
-    /// Hands a delivery to its consumer; one that was dropped has it requeued.
+    /// Hands a delivery to its consumer; one that was dropped or has overflowed has it requeued.
     pub(super) fn deliver(&mut self, key: ChannelKey, subscriber: Option<Subscriber>, message: Message) {
         let Some(Subscriber { consumer: id, no_ack }) = subscriber else {
             return;
         };
-        match self.consumers.get_mut(&id) {
+        let running = |consumer: &&mut Consumer| consumer.end.is_none();
+        match self.consumers.get_mut(&id).filter(running) {
             Some(consumer) => {
-                self.buffered += message.footprint();
+                self.buffered.add(&message);
+                consumer.held.add(&message);
                 consumer.queue.push_back(message);
                 if consumer.queue.len() == 1 {
                     self.events.push_back(Event::Readable(id));
                 }
+                self.shed();
             }
             None if no_ack => {}
             None => self.requeue(key, &message),
@@ -280,11 +295,8 @@ impl Connection {
                 continue;
             }
             if !consumer.no_ack {
-                self.buffered -= consumer
-                    .queue
-                    .drain(..)
-                    .map(|message| message.footprint())
-                    .sum::<usize>();
+                consumer.queue = VecDeque::new();
+                self.buffered.remove_all(std::mem::take(&mut consumer.held));
             }
             consumer.end = Some(ConsumerEnd::Channel(reason.clone()));
             self.events.push_back(Event::Readable(*id));
@@ -304,7 +316,13 @@ impl Connection {
         }
     }
 
-    fn cancel_for_nobody(&mut self, key: ChannelKey, tag: ShortStr<'static>) {
+    /// Those that the server has and may deliver to.
+    pub(super) fn running_consumers(&self) -> impl Iterator<Item = (&ConsumerId, &Consumer)> {
+        let runs = |(_, consumer): &(&ConsumerId, &Consumer)| consumer.started && consumer.end.is_none();
+        self.consumers.iter().filter(runs)
+    }
+
+    pub(super) fn cancel_for_nobody(&mut self, key: ChannelKey, tag: ShortStr<'static>) {
         if let Some(purpose) = self.put_cancel(key, tag) {
             self.expect_for::<basic::Cancel<'_>>(key, Waiter::Nobody, purpose);
         }

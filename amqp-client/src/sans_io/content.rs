@@ -13,9 +13,15 @@ use bytes::{Buf, Bytes, BytesMut};
 /// Octets of a content header before its property flags: class, weight, body size.
 const HEADER_FIXED: usize = 12;
 
+/// Octets of a fresh read buffer. Large messages share it, and it lives as long as one of them.
+pub(crate) const READ_BUFFER: usize = 64 * 1024;
+
 /// Messages of fewer octets are copied out of the read buffer, which a message that is kept would else hold whole. Of
 /// larger ones the copy would cost more than it saves.
-const SHARE_FROM: usize = 4096;
+const SHARE_FROM: usize = READ_BUFFER / 4;
+
+/// Octets that a message takes beside its own: its place in a queue that grows by doubling, and its allocation.
+const OVERHEAD: usize = 2 * size_of::<Message>() + 32;
 
 /// A received message: basic.deliver, basic.get-ok or basic.return, with properties and body.
 ///
@@ -30,6 +36,8 @@ pub struct Message {
     properties: Range<usize>,
     body: Range<usize>,
     body_size: u64,
+    /// Octets of the buffer that it keeps alive.
+    buffer: usize,
 }
 
 impl Message {
@@ -120,7 +128,7 @@ impl Message {
 
     /// Octets that it keeps in memory.
     pub(super) fn footprint(&self) -> usize {
-        self.octets.len()
+        self.buffer + OVERHEAD
     }
 
     pub(super) fn envelope(&self) -> Result<Envelope<'_>, DecodeError> {
@@ -221,12 +229,12 @@ pub(super) fn take_whole(
         payload_of(0, method),
         header_span.start + HEADER_FIXED..header_span.end,
     );
-    let octets = if end < SHARE_FROM {
+    let (octets, buffer) = if end < SHARE_FROM {
         let octets = Bytes::copy_from_slice(input.get(..end).unwrap_or_default());
         input.advance(end);
-        octets
+        (octets, end)
     } else {
-        input.split_to(end).freeze()
+        (input.split_to(end).freeze(), end.max(READ_BUFFER))
     };
     Ok(Lookahead::Whole(Message {
         octets,
@@ -234,6 +242,7 @@ pub(super) fn take_whole(
         properties,
         body,
         body_size,
+        buffer,
     }))
 }
 
@@ -311,9 +320,29 @@ impl Assembly {
         }
     }
 
+    /// Octets that it keeps in memory.
+    pub(super) fn footprint(&self) -> usize {
+        self.octets.capacity() + OVERHEAD
+    }
+
+    /// Octets that would be free without the body, as far as it has come.
+    pub(super) fn body_held(&self) -> usize {
+        let header = self.header.as_ref().filter(|header| !header.withheld);
+        header.map_or(0, |header| self.octets.capacity() - header.properties.end)
+    }
+
+    /// Throws the body away, what has come of it and what will.
+    pub(super) fn withhold(&mut self) {
+        if let Some(header) = &mut self.header {
+            header.withheld = true;
+            let kept = self.octets.get(..header.properties.end).unwrap_or_default();
+            self.octets = BytesMut::from(kept);
+        }
+    }
+
     /// The message, once [`push`](Self::push) has said that it is complete.
     pub(super) fn finish(self) -> Option<Message> {
-        let header = self.header?;
+        let (header, buffer) = (self.header?, self.octets.capacity());
         let octets = self.octets.freeze();
         let body = header.properties.end..octets.len();
         Some(Message {
@@ -322,6 +351,7 @@ impl Assembly {
             properties: header.properties,
             body,
             body_size: header.body_size,
+            buffer,
         })
     }
 }

@@ -93,6 +93,7 @@ impl Connection {
     /// Resolves what waited on a channel that is over.
     pub(super) fn resolve_channel(&mut self, channel: Channel, reason: &ChannelError) {
         let key = channel.key;
+        self.drop_assembly(channel.assembly.as_ref());
         for expectation in channel.expectations {
             if let Waiter::Waiting(request) = expectation.waiter {
                 self.call_deadlines.remove(&request);

@@ -127,6 +127,10 @@ pub enum Event {
     },
     /// The server unblocked publishing.
     Unblocked,
+    /// Reading pauses, because consumers are behind; see [`wants_read`](super::Connection::wants_read).
+    ReadingPaused,
+    /// Reading goes on.
+    ReadingResumed,
 }
 
 /// A reply as it was received, already validated.
@@ -172,6 +176,11 @@ pub enum ConsumerEnd {
     /// The server cancelled it: its queue was deleted, or the node that holds the queue went down.
     #[error("the consumer was cancelled by the server")]
     CancelledByServer,
+    /// It was so far behind, while reading had to go on, that the connection held four times its `receive_buffer` or
+    /// `receive_buffer_messages`, most of it for this consumer. It was cancelled, and what it had not handed out requeued;
+    /// without acknowledgements that is lost, and the channel was closed.
+    #[error("the consumer was too far behind")]
+    Overflow,
     /// Its channel ended.
     #[error(transparent)]
     Channel(#[from] ChannelError),

@@ -127,12 +127,20 @@ impl Connection {
             Some(blocked) => blocked.deadline,
             None => deadline(now, self.config.blocked_connection_timeout),
         };
+        self.stats.times_blocked += u64::from(self.gate.blocked.is_none());
         self.gate.blocked = Some(Blocked {
             reason: Arc::clone(&reason),
             deadline,
         });
         self.events.push_back(Event::Blocked { reason });
         self.refuse_waiters();
+    }
+
+    /// Whether somebody waits for connection.unblocked or channel.flow, or counts the time until then.
+    pub(super) fn awaits_unblocked(&self) -> bool {
+        let blocked = self.gate.blocked.as_ref();
+        let held = |waiter: &GateWaiter| !waiter.told && (blocked.is_some() || !self.flows(waiter.channel));
+        blocked.is_some_and(|blocked| blocked.deadline.is_some()) || self.gate.waiters.iter().any(held)
     }
 
     /// connection.unblocked came.

@@ -69,8 +69,11 @@ impl Heartbeat {
         Some(self.silent_since + interval * 2)
     }
 
-    /// When to resume, once reading does: at once.
-    pub(super) fn resume_at(&self) -> Option<Instant> {
-        (self.paused && self.interval.is_some()).then_some(self.silent_since)
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    pub(super) fn silent_since(&self) -> Instant {
+        self.silent_since
     }
 }

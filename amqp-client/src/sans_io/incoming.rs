@@ -55,16 +55,23 @@ impl Connection {
         };
         let key = channel.key;
         if let Some(assembly) = &mut channel.assembly {
-            let complete = assembly
-                .push(frame_type, payload, self.config.body_max)
-                .map_err(|misfit| match misfit {
-                    Misfit::Unexpected => Violation::UnexpectedFrame { channel: id },
-                    Misfit::TooLong => Violation::BodyTooLong { channel: id },
-                    Misfit::Malformed(error) => Violation::Malformed(error),
-                })?;
+            let before = assembly.footprint();
+            let pushed = assembly.push(frame_type, payload, self.config.body_max);
+            self.buffered.reassess(before, assembly.footprint());
+            let complete = pushed.map_err(|misfit| match misfit {
+                Misfit::Unexpected => Violation::UnexpectedFrame { channel: id },
+                Misfit::TooLong => Violation::BodyTooLong { channel: id },
+                Misfit::Malformed(error) => Violation::Malformed(error),
+            })?;
             input.advance(frame_len);
-            if let Some(message) = channel.assembly.take_if(|_| complete).and_then(Assembly::finish) {
-                self.receive_message(key, message)?;
+            match channel.assembly.take_if(|_| complete) {
+                Some(assembly) => {
+                    self.drop_assembly(Some(&assembly));
+                    if let Some(message) = assembly.finish() {
+                        self.receive_message(key, message)?;
+                    }
+                }
+                None => self.shed(),
             }
             return Ok(true);
         }
@@ -77,7 +84,10 @@ impl Connection {
                 Lookahead::Incomplete => return Ok(false),
                 Lookahead::Whole(message) => self.receive_message(key, message)?,
                 Lookahead::Scattered => {
-                    channel.assembly = Some(Assembly::new(&take_payload(input, frame_len)));
+                    let assembly = Assembly::new(&take_payload(input, frame_len));
+                    self.buffered.reassess(0, assembly.footprint());
+                    channel.assembly = Some(assembly);
+                    self.shed();
                 }
             }
             return Ok(true);
@@ -269,6 +279,10 @@ impl Connection {
             Envelope::Return(_) => Target::Publisher,
             Envelope::GetOk(_) => Target::Caller(message.method_octets()),
         };
+        match target {
+            Target::Publisher => self.stats.messages_returned += 1,
+            Target::Consumer(_) | Target::Caller(_) => self.stats.messages_delivered += 1,
+        }
         match target {
             Target::Consumer(subscriber) => self.deliver(key, subscriber, message),
             Target::Publisher => self.events.push_back(Event::Returned {

@@ -10,7 +10,9 @@
 //! | `publishing`, `gate` | messages out, and what holds them back |
 //! | `consumers` | deliveries in |
 //! | `outgoing` | octets on their way to the transport |
+//! | `limits` | how much received data may wait |
 //! | `heartbeat` | two clocks |
+//! | `stats` | what is counted |
 
 mod channel;
 mod commands;
@@ -23,11 +25,15 @@ mod gate;
 mod handshake;
 mod heartbeat;
 mod incoming;
+mod limits;
 mod outgoing;
 mod publishing;
+mod stats;
 
 pub use connection::Connection;
 pub use content::Message;
+pub(crate) use content::READ_BUFFER;
 pub use event::{ChannelKey, ConsumerEnd, ConsumerId, Event, Reply, RequestId, State};
 pub use outgoing::Outgoing;
 pub use publishing::{Body, Published};
+pub use stats::Stats;

@@ -115,6 +115,7 @@ impl Connection {
             return Err(self.held_back(key));
         }
         let published = self.put_message(key, method, properties, body);
+        self.stats.messages_published += u64::from(published.is_ok());
         self.note_backlog();
         published
     }

@@ -215,6 +215,8 @@ fn reading_pauses_while_consumers_are_behind_and_silence_is_not_held_against_the
     assert_eq!(queue_of(&mut peer, call), "q");
     assert!(!peer.core.wants_read());
     peer.core.next_delivery(consumer).unwrap().unwrap();
+    assert!(!peer.core.wants_read(), "not before half of it is taken");
+    peer.core.next_delivery(consumer).unwrap().unwrap();
     assert!(peer.core.wants_read());
     peer.advance(Duration::from_secs(1));
     peer.sent();

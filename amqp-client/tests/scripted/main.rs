@@ -4,6 +4,7 @@ mod dropping;
 mod ending;
 mod handles;
 mod handshake;
+mod limits;
 mod overtaking;
 mod peer;
 mod publishing;

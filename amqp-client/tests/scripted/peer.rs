@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use amqp_client::protocol::frame::{self, FrameType, Parsed, RawFrame};
 use amqp_client::protocol::method::{Arguments, Decode, Encode, IntoOwned};
 use amqp_client::protocol::v0_9_1::{Method, basic, channel, connection, queue};
-use amqp_client::protocol::{ChannelId, FieldTable, LongStr, Reader, ReplyCode, ShortStr};
+use amqp_client::protocol::{ChannelId, FieldTable, LongStr, Reader, ReplyCode, ShortStr, Writer};
 use amqp_client::sans_io::{ChannelKey, Connection, ConsumerId, Event, Outgoing, Reply, RequestId};
 use amqp_client::{Body, CallError, Config, PublishError};
 use bytes::{Buf, BytesMut};
@@ -188,10 +188,16 @@ pub(crate) fn method_frame<M: Arguments>(channel: u16, method: &M) -> Vec<u8> {
 
 /// A content header frame without properties.
 pub(crate) fn header_frame(channel: u16, body_size: u64) -> Vec<u8> {
-    let mut octets = frame::start(FrameType::Header, ChannelId(channel), 14).to_vec();
+    header_frame_with(channel, body_size, &basic::Properties::default())
+}
+
+pub(crate) fn header_frame_with(channel: u16, body_size: u64, properties: &basic::Properties<'_>) -> Vec<u8> {
+    let len = 12 + properties.encoded_len() as u32;
+    let mut octets = frame::start(FrameType::Header, ChannelId(channel), len).to_vec();
     octets.extend_from_slice(&[0, 60, 0, 0]);
     octets.extend_from_slice(&body_size.to_be_bytes());
-    octets.extend_from_slice(&[0, 0, frame::END]);
+    properties.encode(&mut Writer::new(&mut octets));
+    octets.push(frame::END);
     octets
 }
 

@@ -1,0 +1,184 @@
+//! How much received data may wait on this side, and what gives way when it is too much: first reading pauses, then the
+//! largest holder loses what it holds.
+
+use std::time::Instant;
+
+use amqp_protocol::v0_9_1::constants;
+
+use super::channel::Channel;
+use super::connection::Connection;
+use super::content::{Assembly, Message};
+use super::event::{ChannelKey, ConsumerEnd, ConsumerId, Event, State};
+use crate::error::ChannelError;
+
+/// How many times the limits at which reading pauses may be held while reading goes on for a reply.
+const HARD: usize = 4;
+
+/// Received data that waits: for its consumer, or for the rest of its message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Buffered {
+    pub(super) octets: usize,
+    pub(super) messages: usize,
+}
+
+impl Buffered {
+    pub(super) fn add(&mut self, message: &Message) {
+        self.octets += message.footprint();
+        self.messages += 1;
+    }
+
+    pub(super) fn remove(&mut self, message: &Message) {
+        self.octets -= message.footprint();
+        self.messages -= 1;
+    }
+
+    pub(super) fn remove_all(&mut self, of: Self) {
+        self.octets -= of.octets;
+        self.messages -= of.messages;
+    }
+
+    /// An assembly grew or shrank, began or ended.
+    pub(super) fn reassess(&mut self, before: usize, after: usize) {
+        self.octets = self.octets - before + after;
+    }
+}
+
+impl Connection {
+    /// Whether to read from the transport. False while consumers are behind by more than `receive_buffer` octets or
+    /// `receive_buffer_messages`, until half of that is taken, and nobody waits for a reply: ask again after they took
+    /// deliveries, and let TCP hold the server back meanwhile.
+    pub fn wants_read(&self) -> bool {
+        match self.state {
+            State::Closed => false,
+            // What comes now is thrown away, but for the answer to our close.
+            State::Closing => true,
+            _ => {
+                let share = if self.heartbeat.is_paused() { 2 } else { 1 };
+                let full = self.buffered.octets > self.config.receive_buffer / share
+                    || self.buffered.messages > self.config.receive_buffer_messages / share;
+                !full || self.awaits_reply()
+            }
+        }
+    }
+
+    /// Counts a message that the owner of the core keeps for somebody, a returned one for example, until it is
+    /// [let go](Self::let_go). False, and not counted, when so much is held that it must be thrown away.
+    #[expect(dead_code, reason = "for the returned messages of the handles")]
+    pub(crate) fn keep(&mut self, message: &Message) -> bool {
+        let room = !self.is_over_hard_limit();
+        if room {
+            self.buffered.add(message);
+        }
+        room
+    }
+
+    /// A message that was [kept](Self::keep) is not held any more.
+    #[expect(dead_code, reason = "for the returned messages of the handles")]
+    pub(crate) fn let_go(&mut self, message: &Message) {
+        self.buffered.remove(message);
+    }
+
+    /// Whether somebody waits for what only the server can say, so that reading must go on.
+    fn awaits_reply(&self) -> bool {
+        !self.call_deadlines.is_empty() || self.awaits_unblocked()
+    }
+
+    /// Whether reading has to be paused or resumed.
+    pub(super) fn is_pause_due(&self) -> bool {
+        let pauses = self.state == State::Open && !self.wants_read();
+        pauses != self.heartbeat.is_paused()
+    }
+
+    /// Pauses or resumes reading. While it is paused, silence is not held against the server.
+    pub(super) fn update_pause(&mut self, now: Instant) {
+        if !self.is_pause_due() {
+            return;
+        }
+        if self.heartbeat.is_paused() {
+            self.heartbeat.resume(now);
+            if self.error.is_none() {
+                self.events.push_back(Event::ReadingResumed);
+            }
+        } else {
+            self.heartbeat.pause();
+            self.stats.times_paused += 1;
+            self.events.push_back(Event::ReadingPaused);
+        }
+    }
+
+    fn is_over_hard_limit(&self) -> bool {
+        self.octets_over_hard_limit()
+            || self.buffered.messages > self.config.receive_buffer_messages.saturating_mul(HARD)
+    }
+
+    fn octets_over_hard_limit(&self) -> bool {
+        self.buffered.octets > self.config.receive_buffer.saturating_mul(HARD)
+    }
+
+    /// Takes from the largest holders until what is held is under the hard limit.
+    pub(super) fn shed(&mut self) {
+        while self.is_over_hard_limit() && self.shed_largest() {}
+    }
+
+    /// False when nobody holds anything that can be taken.
+    fn shed_largest(&mut self) -> bool {
+        let by_octets = self.octets_over_hard_limit();
+        let size = |held: Buffered| if by_octets { held.octets } else { held.messages };
+        let consumers = self.consumers.iter();
+        let consumer = consumers.map(|(id, consumer)| (size(consumer.held), *id)).max();
+        let body = |channel: &Channel| Some((channel.assembly.as_ref()?.body_held(), channel.key));
+        let assemblies = self.channels.iter().flatten();
+        let assembly = assemblies.filter_map(|channel| body(channel)).max();
+        match (consumer, assembly.filter(|_| by_octets)) {
+            (consumer, Some((octets @ 1.., key))) if consumer.is_none_or(|(most, _)| octets > most) => {
+                self.withhold(key);
+            }
+            (Some((1.., id)), _) => self.overflow(id),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Throws away the body that is coming on a channel; its consumer is told as of one over `body_max`.
+    fn withhold(&mut self, key: ChannelKey) {
+        let channel = self.channel_slot(key);
+        if let Some(assembly) = channel.and_then(|channel| channel.assembly.as_mut()) {
+            let before = assembly.footprint();
+            assembly.withhold();
+            let after = assembly.footprint();
+            self.buffered.reassess(before, after);
+        }
+    }
+
+    /// Ends a consumer that holds too much. What it holds goes back to the queue; without acknowledgements it is lost, and
+    /// only the end of the channel stops the server at once.
+    fn overflow(&mut self, id: ConsumerId) {
+        let Some(consumer) = self.consumers.get_mut(&id) else {
+            return;
+        };
+        let (key, tag, no_ack) = (consumer.channel, consumer.tag.clone(), consumer.no_ack);
+        let queue = std::mem::take(&mut consumer.queue);
+        self.buffered.remove_all(std::mem::take(&mut consumer.held));
+        let ran = consumer.end.replace(ConsumerEnd::Overflow).is_none();
+        self.stats.overflows += 1;
+        self.events.push_back(Event::Readable(id));
+        match (ran, no_ack) {
+            (true, false) => self.cancel_for_nobody(key, tag),
+            (true, true) => {
+                let text = "a consumer without acknowledgements fell behind";
+                self.shut_channel(key, constants::RESOURCE_ERROR, text, ChannelError::Overflow);
+            }
+            (false, _) => {}
+        }
+        if !no_ack {
+            // Behind the cancel: what is requeued would come right back to the consumer.
+            queue.iter().for_each(|message| self.requeue(key, message));
+        }
+    }
+
+    /// A channel is over, and with it the message that was coming.
+    pub(super) fn drop_assembly(&mut self, assembly: Option<&Assembly>) {
+        let held = assembly.map_or(0, Assembly::footprint);
+        self.buffered.reassess(held, 0);
+    }
+}
