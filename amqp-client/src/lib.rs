@@ -66,8 +66,8 @@ pub use error::{
     CallError, ChannelError, Close, ConnectionError, PeerViolation, PublishError, TransportError, Violation,
 };
 pub use handle::{
-    Call, Channel, Connection, Consume, Consumer, ConsumerError, Delivery, Get, GetMessage, NoWait, Publish,
-    PublishMessage, Request, SendNoWait, StartConsumer, TooLarge,
+    Call, Channel, Connection, ConnectionEvent, Consume, Consumer, ConsumerError, Delivery, Events, Get,
+    GetMessage, NoWait, Publish, PublishMessage, Request, SendNoWait, StartConsumer, TooLarge,
 };
 pub use options::{
     ConnectOptions, DEFAULT_PORT, DEFAULT_TLS_PORT, Host, Keepalive, ServerName, TcpOptions, TlsOptions,

@@ -7,6 +7,7 @@ use amqp_protocol::v0_9_1::constants;
 use amqp_protocol::{FieldTable, ShortStr};
 
 use super::channel::{Channel, ChannelHandle};
+use super::events::Events;
 use super::shared::{Shared, Watch};
 use super::waiting::Replied;
 use crate::config::Config;
@@ -127,6 +128,26 @@ impl Connection {
     /// What the connection is doing.
     pub fn state(&self) -> State {
         self.handle.shared.with(|inner| inner.core.state())
+    }
+
+    /// Subscribes to what happens to the connection from here on; to its end alone, when it is over.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) {
+    /// use amqp_client::ConnectionEvent;
+    ///
+    /// let mut events = connection.events();
+    /// while let Some(event) = events.next().await {
+    ///     match event {
+    ///         ConnectionEvent::Blocked { reason } => eprintln!("publishing is blocked: {reason}"),
+    ///         ConnectionEvent::Closed(error) => eprintln!("the connection is over: {error}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn events(&self) -> Events {
+        Events::new(&self.handle.shared)
     }
 
     /// What the connection has counted so far, and what waits.

@@ -7,8 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use super::events::{ConnectionEvent, Subscribers, of_core};
 use super::waiting::{Replied, Turn, Waiting, set_waker};
 use crate::config::Config;
+use crate::error::ConnectionError;
 use crate::sans_io::{Connection, ConsumerEnd, ConsumerId, Event, Message, State};
 
 /// A connection as its handles and its driver share it.
@@ -28,6 +30,7 @@ pub(crate) struct Inner {
     /// Tasks that wait for another state of the connection, by the number of their [`Watch`].
     watchers: HashMap<u64, Waker>,
     next_watch: u64,
+    pub(super) subscribers: Subscribers,
     driver: Option<Asleep>,
     /// To be woken when the lock is released.
     pub(super) woken: Vec<Waker>,
@@ -54,6 +57,7 @@ impl Shared {
             consumers: HashMap::new(),
             watchers: HashMap::new(),
             next_watch: 0,
+            subscribers: Subscribers::default(),
             driver: None,
             woken: Vec::new(),
         };
@@ -130,6 +134,9 @@ impl<F> Drop for Watch<'_, F> {
 impl Inner {
     fn hand_out_events(&mut self) {
         while let Some(event) = self.core.poll_event() {
+            if !self.subscribers.is_empty() {
+                self.tell_subscribers(&event);
+            }
             match event {
                 Event::Resolved { request, outcome } => {
                     self.woken.extend(self.replies.finish(request, outcome));
@@ -143,6 +150,7 @@ impl Inner {
                 Event::ChannelEnded { .. }
                 | Event::Confirmed { .. }
                 | Event::Returned { .. }
+                | Event::ConsumerEnded { .. }
                 | Event::Flow { .. }
                 | Event::Blocked { .. }
                 | Event::Unblocked
@@ -150,6 +158,22 @@ impl Inner {
                 | Event::ReadingResumed => {}
             }
         }
+    }
+
+    fn tell_subscribers(&mut self, event: &Event) {
+        let event = match event {
+            Event::State(State::Closed) => Some(self.closed_event()),
+            event => of_core(event),
+        };
+        if let Some(event) = event {
+            self.woken.extend(self.subscribers.tell(&event));
+        }
+    }
+
+    /// The last event of a connection, which has a reason then.
+    pub(super) fn closed_event(&self) -> ConnectionEvent {
+        let error = self.core.error().cloned();
+        ConnectionEvent::Closed(error.unwrap_or(ConnectionError::Closed))
     }
 
     /// The next delivery of a consumer, or why it ended.

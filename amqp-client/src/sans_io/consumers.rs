@@ -310,10 +310,18 @@ impl Connection {
         let Some(Subscriber { consumer: id, .. }) = gone else {
             return;
         };
-        if let Some(consumer) = self.consumers.get_mut(&id) {
-            consumer.end.get_or_insert(end);
-            self.events.push_back(Event::Readable(id));
+        let Some(consumer) = self.consumers.get_mut(&id) else {
+            return;
+        };
+        if consumer.end.is_none() && matches!(end, ConsumerEnd::CancelledByServer) {
+            self.events.push_back(Event::ConsumerEnded {
+                channel: key,
+                consumer_tag: consumer.tag.clone(),
+                reason: end.clone(),
+            });
         }
+        consumer.end.get_or_insert(end);
+        self.events.push_back(Event::Readable(id));
     }
 
     /// Those that the server has and may deliver to.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use amqp_protocol::method::{self, Arguments};
-use amqp_protocol::{ChannelId, DecodeError, DeliveryTag, Reader};
+use amqp_protocol::{ChannelId, DecodeError, DeliveryTag, Reader, ShortStr};
 use bytes::Bytes;
 
 use super::content::Message;
@@ -94,6 +94,16 @@ pub enum Event {
         channel: ChannelKey,
         /// Why.
         reason: ChannelError,
+    },
+    /// A consumer ended by itself, of which [`next_delivery`](super::Connection::next_delivery) tells its owner: the server
+    /// cancelled it, or it overflowed.
+    ConsumerEnded {
+        /// On which channel.
+        channel: ChannelKey,
+        /// The consumer's tag.
+        consumer_tag: ShortStr<'static>,
+        /// Why.
+        reason: ConsumerEnd,
     },
     /// The server settled publishes of a channel in confirm mode.
     Confirmed {

@@ -162,6 +162,13 @@ impl Connection {
         let ran = consumer.end.replace(ConsumerEnd::Overflow).is_none();
         self.stats.overflows += 1;
         self.events.push_back(Event::Readable(id));
+        if ran {
+            self.events.push_back(Event::ConsumerEnded {
+                channel: key,
+                consumer_tag: tag.clone(),
+                reason: ConsumerEnd::Overflow,
+            });
+        }
         match (ran, no_ack) {
             (true, false) => self.cancel_for_nobody(key, tag),
             (true, true) => {

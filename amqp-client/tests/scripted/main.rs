@@ -2,6 +2,7 @@
 
 mod dropping;
 mod ending;
+mod events;
 mod handles;
 mod handshake;
 mod limits;
