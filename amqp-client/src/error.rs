@@ -8,7 +8,7 @@ use amqp_protocol::table::TableError;
 use amqp_protocol::v0_9_1::{Method, constants};
 use amqp_protocol::{ChannelId, DecodeError, DecodeErrorKind, MethodId, ProtocolHeader, ReplyCode, TooLong};
 
-use crate::sans_io::State;
+use crate::sans_io::{State, Unfinished};
 
 /// Why a connection ended, or never opened. Once a connection has ended, everything on it fails with this same value.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -178,6 +178,18 @@ pub enum CallError {
         /// The method.
         method: &'static str,
     },
+}
+
+/// Why a connection was not shut down as it should be. It is over in either case.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShutdownError {
+    /// Something was left to do when the connection was closed, because the time was over or somebody else closed it.
+    #[error("the shutdown left behind: {0}")]
+    Unfinished(Unfinished),
+    /// The connection ended for another reason, or the server did not answer connection.close.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
 }
 
 /// Why a message was not published, or may not have been.

@@ -63,7 +63,8 @@ pub mod tokio;
 pub use config::{Config, Credentials, HeldBack};
 pub use connect_error::{ConnectError, ConnectPhase, FailedAttempt};
 pub use error::{
-    CallError, ChannelError, Close, ConnectionError, PeerViolation, PublishError, TransportError, Violation,
+    CallError, ChannelError, Close, ConnectionError, PeerViolation, PublishError, ShutdownError,
+    TransportError, Violation,
 };
 pub use handle::{
     Call, Channel, Connection, ConnectionEvent, Consume, Consumer, ConsumerError, Delivery, Events, Get,
@@ -73,5 +74,5 @@ pub use options::{
     ConnectOptions, DEFAULT_PORT, DEFAULT_TLS_PORT, Host, Keepalive, ServerName, TcpOptions, TlsOptions,
     TlsRoots, UriError, UriErrorReason, UriPart,
 };
-pub use sans_io::{Body, ConsumerEnd, Message, State, Stats};
+pub use sans_io::{Body, ConsumerEnd, Message, State, Stats, Unfinished};
 pub use secret::Secret;

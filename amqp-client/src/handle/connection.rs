@@ -1,7 +1,7 @@
 //! The handle of a connection. What moves its octets is the adapters'.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use amqp_protocol::v0_9_1::constants;
 use amqp_protocol::{FieldTable, ShortStr};
@@ -11,8 +11,8 @@ use super::events::Events;
 use super::shared::{Shared, Watch};
 use super::waiting::Replied;
 use crate::config::Config;
-use crate::error::{CallError, ChannelError, ConnectionError};
-use crate::sans_io::{State, Stats};
+use crate::error::{CallError, ChannelError, ConnectionError, ShutdownError};
+use crate::sans_io::{State, Stats, Unfinished};
 
 /// A connection to a server. Clones are the same connection; it closes in order when the last of them, and of its channels,
 /// consumers and deliveries, is dropped.
@@ -110,6 +110,44 @@ impl Connection {
         match self.closed().await {
             ConnectionError::Closed => Ok(()),
             error => Err(error),
+        }
+    }
+
+    /// Finishes what is under way, for at most `limit`, and [closes](Self::close) the connection: stops all consumers, whose
+    /// streams end behind what had come for them; waits until that is handed out, every delivery settled, dropped or
+    /// detached, and every publish out and, in confirm mode, confirmed; then closes. Whatever is not consuming goes on
+    /// meanwhile, so that handlers can still publish. The `limit` does not include the close itself, which has
+    /// `close_timeout`.
+    ///
+    /// Several shutdowns are one, with the earliest limit, and a close ends it at once. Dropping the future does not stop the
+    /// shutdown.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) -> Result<(), amqp_client::ShutdownError> {
+    /// use std::time::Duration;
+    ///
+    /// connection.shutdown(Duration::from_secs(30)).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownError::Unfinished`] says what was left when the connection was closed nevertheless;
+    /// [`ShutdownError::Connection`] that it had ended for another reason, or the server did not answer.
+    pub async fn shutdown(&self, limit: Duration) -> Result<(), ShutdownError> {
+        self.handle
+            .shared
+            .with(|inner| inner.core.shut_down(Instant::now(), limit));
+        let error = self.closed().await;
+        let unfinished = self.handle.shared.with(|inner| inner.core.unfinished());
+        match (error, unfinished) {
+            (ConnectionError::Closed | ConnectionError::CloseTimedOut, Some(unfinished))
+                if unfinished != Unfinished::default() =>
+            {
+                Err(ShutdownError::Unfinished(unfinished))
+            }
+            (ConnectionError::Closed, _) => Ok(()),
+            (error, _) => Err(ShutdownError::Connection(error)),
         }
     }
 

@@ -67,7 +67,9 @@ impl Delivery {
 
     /// Leaves the delivery unsettled, to be settled by its tag, or to be requeued when its channel ends.
     pub fn detach(mut self) -> Message {
-        self.unsettled = None;
+        if let Some(channel) = self.unsettled.take() {
+            channel.with(|inner, _| inner.core.note_settled());
+        }
         self.message.clone()
     }
 
@@ -91,7 +93,10 @@ impl Delivery {
 
     fn settle(mut self, method: impl Arguments) -> Result<(), CallError> {
         match self.unsettled.take() {
-            Some(channel) => channel.with(|inner, key| inner.core.send(key, &method)),
+            Some(channel) => channel.with(|inner, key| {
+                inner.core.note_settled();
+                inner.core.send(key, &method)
+            }),
             None => Ok(()),
         }
     }
@@ -108,7 +113,10 @@ impl Deref for Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         if let Some(channel) = self.unsettled.take() {
-            channel.with(|inner, key| inner.core.requeue(key, &self.message));
+            channel.with(|inner, key| {
+                inner.core.note_settled();
+                inner.core.requeue(key, &self.message);
+            });
         }
     }
 }

@@ -17,6 +17,7 @@ use super::gate::Gate;
 use super::heartbeat::Heartbeat;
 use super::limits::Buffered;
 use super::outgoing::Outgoing;
+use super::shutdown::{Shutdown, Unfinished};
 use super::stats::Stats;
 use crate::config::Config;
 use crate::error::{ChannelError, ConnectionError, Violation};
@@ -66,6 +67,11 @@ pub struct Connection {
     pub(super) gate: Gate,
     /// Received data that nobody took yet.
     pub(super) buffered: Buffered,
+    /// Deliveries that were handed out, and are neither settled nor given up.
+    pub(super) unsettled: usize,
+    pub(super) shutdown: Option<Shutdown>,
+    /// What a shutdown left behind, once the connection has ended.
+    pub(super) unfinished: Option<Unfinished>,
     /// What is counted; [`stats`](Self::stats) adds what is the case.
     pub(super) stats: Stats,
     next_id: u64,
@@ -106,6 +112,9 @@ impl Connection {
             call_deadlines: BTreeMap::new(),
             gate: Gate::default(),
             buffered: Buffered::default(),
+            unsettled: 0,
+            shutdown: None,
+            unfinished: None,
             stats: Stats::default(),
             next_id: 0,
             heartbeat: Heartbeat::new(now),
@@ -186,6 +195,7 @@ impl Connection {
         }
         self.time_out_calls(now);
         self.time_out_gate(now);
+        self.finish_shutdown(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
@@ -204,6 +214,7 @@ impl Connection {
         };
         [
             self.deadline,
+            self.shutdown_at(),
             heartbeat,
             silence,
             self.stall_at(),

@@ -132,6 +132,7 @@ impl Connection {
     /// Gives back what a reply brought that nobody took: a fetched message is requeued.
     pub fn discard_reply(&mut self, key: ChannelKey, reply: Reply) {
         if let Some(message) = reply.content.filter(|_| reply.unsettled) {
+            self.note_settled();
             self.requeue(key, &message);
         }
     }
@@ -180,6 +181,7 @@ impl Connection {
             Some(message) => {
                 entry.held.remove(&message);
                 self.buffered.remove(&message);
+                self.unsettled += usize::from(!entry.no_ack);
                 if entry.queue.is_empty() {
                     entry.queue.shrink_to(KEEP_CAPACITY);
                 }
@@ -230,7 +232,12 @@ impl Connection {
         };
         channel.consumers.insert(tag.as_bytes().into(), subscriber);
         match self.consumers.get_mut(&subscriber.consumer) {
-            Some(consumer) => consumer.started = true,
+            Some(consumer) => {
+                consumer.started = true;
+                if self.shutdown.is_some() {
+                    self.cancel_for_nobody(key, tag.clone());
+                }
+            }
             None => self.cancel_for_nobody(key, tag.clone()),
         }
         if buried {
@@ -322,6 +329,11 @@ impl Connection {
         }
         consumer.end.get_or_insert(end);
         self.events.push_back(Event::Readable(id));
+    }
+
+    /// Those that the server has or will have.
+    pub(super) fn live_consumers(&self) -> impl Iterator<Item = &Consumer> {
+        self.consumers.values().filter(|consumer| consumer.end.is_none())
     }
 
     /// Those that the server has and may deliver to.

@@ -72,6 +72,7 @@ impl Connection {
         if self.error.is_some() {
             return;
         }
+        self.end_shutdown();
         self.error = Some(error.clone());
         self.heartbeat.stop();
         self.gate.blocked = None;

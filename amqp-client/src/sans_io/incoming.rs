@@ -256,6 +256,7 @@ impl Connection {
             content,
             unsettled,
         };
+        self.unsettled += usize::from(reply.unsettled && reply.content.is_some());
         match waiter {
             Waiter::Waiting(request) => {
                 self.call_deadlines.remove(&request);

@@ -80,7 +80,13 @@ impl Connection {
 
     /// Whether somebody waits for what only the server can say, so that reading must go on.
     fn awaits_reply(&self) -> bool {
-        !self.call_deadlines.is_empty() || self.awaits_unblocked()
+        !self.call_deadlines.is_empty() || self.unconfirmed() > 0 || self.awaits_unblocked()
+    }
+
+    /// Publishes whose confirms are awaited: whoever counts them adds them here.
+    #[expect(clippy::unused_self, reason = "nobody awaits confirms yet")]
+    pub(super) fn unconfirmed(&self) -> usize {
+        0
     }
 
     /// Whether reading has to be paused or resumed.

@@ -3,7 +3,7 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `connection` | state, timers and queues of a connection |
-//! | `handshake`, `ending` | how it begins, and how it ends |
+//! | `handshake`, `shutdown`, `ending` | how it begins, and how it ends |
 //! | `incoming` | what received frames mean |
 //! | `content` | received messages |
 //! | `channel`, `commands` | a channel's state, and the commands that change it |
@@ -28,6 +28,7 @@ mod incoming;
 mod limits;
 mod outgoing;
 mod publishing;
+mod shutdown;
 mod stats;
 
 pub use connection::Connection;
@@ -36,4 +37,5 @@ pub(crate) use content::READ_BUFFER;
 pub use event::{ChannelKey, ConsumerEnd, ConsumerId, Event, Reply, RequestId, State};
 pub use outgoing::Outgoing;
 pub use publishing::{Body, Published};
+pub use shutdown::Unfinished;
 pub use stats::Stats;

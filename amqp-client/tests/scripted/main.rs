@@ -11,4 +11,5 @@ mod peer;
 mod publishing;
 mod receiving;
 mod requests;
+mod shutdown;
 mod wire;
