@@ -12,4 +12,5 @@ mod publishing;
 mod receiving;
 mod requests;
 mod shutdown;
+mod stalling;
 mod wire;
