@@ -1,0 +1,99 @@
+//! What a connection holds for consumers that do not take it, against a real broker that sends as fast as it can.
+
+use std::error::Error;
+use std::fs;
+use std::future::IntoFuture;
+use std::time::{Duration, Instant};
+
+use amqp_client::tokio::connect;
+use amqp_client::{
+    CallError, Channel, ChannelError, ConnectOptions, Connection, ConsumerEnd, ConsumerError, State,
+};
+use amqp_tests::broker::Broker;
+use tokio::time::{sleep, timeout};
+
+type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// The soft limit of the test's connection, and what it may never hold more than.
+const SOFT: usize = 8 << 20;
+const HARD: usize = 4 * SOFT;
+/// Read buffers, output and whatever an allocator keeps for later.
+const SLACK: usize = 32 << 20;
+/// Thirty times what RabbitMQ waits for a heartbeat of two seconds.
+const TIME: Duration = Duration::from_secs(60);
+/// What the slowest call takes on a busy machine, times ten.
+const LIMIT: Duration = Duration::from_secs(25);
+
+/// Octets of memory that this process has.
+fn resident() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let kibibytes: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kibibytes << 10
+}
+
+/// A connection with a heartbeat of two seconds and little room.
+async fn limited() -> Result<Connection, Box<dyn Error + Send + Sync>> {
+    let options: ConnectOptions = Broker::shared().url().parse()?;
+    let config = options.config.clone().heartbeat(2).receive_buffer(SOFT);
+    Ok(connect(options.config(config)).await?)
+}
+
+/// Publishes to a queue without end, faster than a stalled consumer takes, not so fast that the broker suffers.
+async fn flood(channel: Channel, queue: String) -> Outcome {
+    let body = vec![7; 10_000];
+    loop {
+        for _ in 0..100 {
+            channel.basic_publish("", &queue, &body).await?;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pitfall_13_a_stalled_consumer_costs_neither_memory_nor_heartbeats_nor_anybodys_replies() -> Outcome {
+    let connection = limited().await?;
+    let (stalled, working) = (connection.open_channel().await?, connection.open_channel().await?);
+    // What the consumer does not take stays within the broker's means.
+    let declare = stalled
+        .queue_declare("")
+        .auto_delete()
+        .argument("x-max-length", 2000);
+    let queue = declare.await?.queue.to_string();
+    let mut consumer = stalled.basic_consume(&queue).no_ack().await?;
+    let target = working.queue_declare("").exclusive().await?.queue.to_string();
+    let before = resident();
+    let flooding = connect(Broker::shared().url()).await?;
+    let flood = tokio::spawn(flood(flooding.open_channel().await?, queue));
+
+    let (start, mut published, mut most) = (Instant::now(), 0, 0);
+    while start.elapsed() < TIME {
+        working.basic_publish("", &target, "x").await?;
+        published += 1;
+        // The reply stands behind everything that the server has sent to the consumer.
+        let reply = timeout(LIMIT, working.queue_declare(&target).passive().into_future()).await??;
+        // The reply may overtake the last message.
+        assert!(reply.message_count + 1 >= published, "{reply:?}");
+        let stats = connection.stats();
+        assert!(stats.octets_buffered <= HARD + SOFT / 8, "{stats:?}");
+        most = most.max(resident().saturating_sub(before));
+        sleep(Duration::from_millis(500)).await;
+    }
+    assert!(most < HARD + SLACK, "{most} octets more than before");
+    assert_eq!(connection.state(), State::Open);
+    let stats = connection.stats();
+    assert!(stats.times_paused > 0 && stats.overflows == 1, "{stats:?}");
+    let end = timeout(LIMIT, consumer.next()).await?;
+    assert!(
+        matches!(end, Some(Err(ConsumerError::Ended(ConsumerEnd::Overflow)))),
+        "{end:?}"
+    );
+    let closed = stalled.queue_declare("").await.unwrap_err();
+    assert!(
+        matches!(closed, CallError::Channel(ChannelError::Overflow)),
+        "{closed}"
+    );
+    flood.abort();
+    connection.close().await?;
+    Ok(())
+}
