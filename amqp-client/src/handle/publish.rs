@@ -148,7 +148,7 @@ impl Future for PublishMessage<'_> {
             let message = message?;
             // The request to wait for, if it is held back, and whether only others who waited longer go before.
             let (held, behind) = this.channel.with(|inner, key| {
-                let behind = turn.is_none() && inner.core.is_way_free(key);
+                let behind = inner.core.is_way_free(key);
                 let held = match turn {
                     Some(request) => inner.core.take_turn(key, request)?,
                     None if inner.core.may_publish(key) => None,

@@ -36,6 +36,8 @@ pub(super) struct GateWaiter {
     pub(super) deadline: Option<Instant>,
     /// Whether it was told to try again.
     told: bool,
+    /// Whether it has let those go first who were told before it.
+    yielded: bool,
 }
 
 impl Connection {
@@ -53,7 +55,8 @@ impl Connection {
 
     /// Waits to publish, for at most `publish_timeout`: resolved by [`Event::MayPublish`] when the way is free, perhaps at
     /// once; then the turn is to be [taken](Self::take_turn). A turn is the right to try again. All who wait get it, in
-    /// the order of waiting, so who takes turns as they come keeps that order; who never takes its own holds nobody back.
+    /// the order of waiting; who takes it early lets those before it go first, once, so that who never takes its own holds
+    /// nobody back.
     ///
     /// # Errors
     ///
@@ -70,6 +73,7 @@ impl Connection {
             channel: key,
             deadline: deadline(now, self.config.publish_timeout),
             told,
+            yielded: false,
         });
         if told {
             self.tell(request, Ok(()));
@@ -78,7 +82,8 @@ impl Connection {
     }
 
     /// Takes the turn that [`Event::MayPublish`] gave. `None`: [`publish`](Self::publish) at once, before anything else.
-    /// `Some`: the way is closed again; the same place in the queue, and its deadline, go on under this request.
+    /// `Some`: the way is closed again, or others go first, who are to be given the time to; the same place in the queue,
+    /// and its deadline, go on under this request.
     ///
     /// # Errors
     ///
@@ -90,24 +95,31 @@ impl Connection {
         request: RequestId,
     ) -> Result<Option<RequestId>, PublishError> {
         self.channel(key)?;
-        let mut waiters = self.gate.waiters.iter();
-        let place = waiters.position(|waiter| waiter.request == request);
         let free = self.is_way_free(key);
-        let error = if free {
-            None
-        } else {
-            // Who was told to try again and came too late has lost its place.
-            place.map_or(Some(self.held_back(key)), |_| self.refusal(key))
+        let place = self
+            .gate
+            .waiters
+            .iter()
+            .position(|waiter| waiter.request == request);
+        let Some(place) = place else {
+            // It came too late, which matters only if the way is closed again.
+            return if free { Ok(None) } else { Err(self.held_back(key)) };
         };
-        if error.is_none() && !free {
-            let again = RequestId(self.next_id());
-            if let Some(waiter) = place.and_then(|place| self.gate.waiters.get_mut(place)) {
-                (waiter.request, waiter.told) = (again, false);
-            }
-            return Ok(Some(again));
+        let refusal = self.refusal(key);
+        let first = !self.gate.waiters.iter().take(place).any(|waiter| waiter.told);
+        let again = RequestId(self.next_id());
+        let Some(waiter) = self.gate.waiters.get_mut(place) else {
+            return Ok(None);
+        };
+        if refusal.is_some() || free && (first || waiter.yielded) {
+            self.gate.waiters.remove(place);
+            return refusal.map_or(Ok(None), Err);
         }
-        place.and_then(|place| self.gate.waiters.remove(place));
-        error.map_or(Ok(None), Err)
+        (waiter.request, waiter.told, waiter.yielded) = (again, free, free);
+        if free {
+            self.tell(again, Ok(()));
+        }
+        Ok(Some(again))
     }
 
     /// Why a publish is held back that is.

@@ -183,7 +183,10 @@ fn a_turn_is_the_right_to_try_again_and_holds_nobody_back() {
     assert!(!peer.core.may_publish(keys[1]));
     let newcomer = peer.core.wait_to_publish(peer.now, keys[1]).unwrap();
     assert_eq!(turns(&mut peer), [(newcomer, true)]);
-    // The first never takes its turn. The second does, and there is no room for the third, who keeps its place.
+    // The first never takes its turn. The second gives it the time to, once; there is no room for the third then, who
+    // keeps its place.
+    let second = peer.core.take_turn(keys[1], second).unwrap().unwrap();
+    assert_eq!(turns(&mut peer), [(second, true)]);
     assert_eq!(peer.core.take_turn(keys[1], second).unwrap(), None);
     publish(&mut peer, keys[1], vec![1; 2000]).unwrap();
     assert!(matches!(
