@@ -168,6 +168,13 @@ pub enum CallError {
         /// By how much.
         error: TooLong,
     },
+    /// A later delivery's [`ack_multiple`](crate::Delivery::ack_multiple) or one of its like has settled this one, or
+    /// basic.recover has. Nothing was sent.
+    #[error("the delivery has been settled together with a later one")]
+    AlreadySettled,
+    /// It would cost the connection. Nothing was sent.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The channel has a consumer of this tag. Nothing was sent.
     #[error("the channel has a consumer of this tag")]
     DuplicateConsumerTag,
@@ -221,9 +228,34 @@ pub enum PublishError {
         /// Why it does not fit.
         error: TableError,
     },
+    /// It would cost the connection. Nothing was sent.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The properties do not fit into one frame. Nothing was sent.
     #[error("the properties do not fit into a frame: {0}")]
     FrameTooLarge(TooLong),
+}
+
+/// What the protocol allows and RabbitMQ closes the whole connection for (540), and what a request is therefore not sent for.
+/// [`Channel::call`](crate::Channel::call) and [`Channel::send`](crate::Channel::send) send it, for servers that know better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// channel.flow that asks the server to stop delivering.
+    #[error("the server cannot stop delivering (channel.flow): use basic.qos")]
+    FlowInactive,
+    /// basic.recover to the consumers that had the messages before.
+    #[error("the server can only requeue (basic.recover)")]
+    RecoverWithoutRequeue,
+    /// basic.qos with a limit in octets.
+    #[error("the server has no prefetch in octets (basic.qos): use prefetch_count")]
+    PrefetchSize,
+    /// basic.publish that wants a consumer who takes the message at once.
+    #[error("the server does not deliver at once (basic.publish, immediate): use a time to live of 0")]
+    Immediate,
+    /// basic.reject or basic.nack of a message from a stream.
+    #[error("a message from a stream can only be acked")]
+    StreamDelivery,
 }
 
 /// The server's channel.close or connection.close.

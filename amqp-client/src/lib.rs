@@ -63,12 +63,14 @@ pub mod tokio;
 pub use config::{Config, Credentials, HeldBack};
 pub use connect_error::{ConnectError, ConnectPhase, FailedAttempt};
 pub use error::{
-    CallError, ChannelError, Close, ConnectionError, PeerViolation, PublishError, ShutdownError,
+    CallError, ChannelError, Close, ConnectionError, PeerViolation, PublishError, Refusal, ShutdownError,
     TransportError, Violation,
 };
 pub use handle::{
-    Call, Channel, Connection, ConnectionEvent, Consume, Consumer, ConsumerError, Delivery, Events, Get,
-    GetMessage, NoWait, Publish, PublishMessage, Request, SendNoWait, StartConsumer, TooLarge,
+    Call, Channel, Connection, ConnectionEvent, Consume, Consumer, ConsumerError, DeadLetterStrategy,
+    Delivery, Events, Get, GetMessage, HasArguments, NoWait, Overflow, Publish, PublishMessage,
+    QueueLeaderLocator, QueueMode, QueueType, Request, SendNoWait, SendUnanswered, StartConsumer,
+    StreamOffset, TooLarge, Unanswered, XMatch,
 };
 pub use options::{
     ConnectOptions, DEFAULT_PORT, DEFAULT_TLS_PORT, Host, Keepalive, ServerName, TcpOptions, TlsOptions,

@@ -6,12 +6,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use amqp_protocol::method;
+use amqp_protocol::v0_9_1::basic;
 
 use super::channel::Channel;
 use super::request::Request;
 use super::waiting::{Replied, Wait};
 use crate::error::{CallError, ConnectionError, PeerViolation, Violation};
-use crate::sans_io::{Reply, State};
+use crate::sans_io::{Reply, Settlement, State};
 
 /// A request that the server does not answer. Made by [`Request::no_wait`].
 #[derive(Debug, Clone)]
@@ -46,6 +47,68 @@ impl<'a, M: method::Request> IntoFuture for NoWait<'a, Channel, M> {
             channel,
             method: Some(method),
         }
+    }
+}
+
+/// A method that is never answered, to be sent through the request builder.
+#[derive(Debug, Clone)]
+pub struct Unanswered<M>(pub(super) M);
+
+/// The methods that are never answered, and how the core sends each.
+macro_rules! unanswered {
+    ($($method:ty => $command:expr),* $(,)?) => { $(
+        impl<'a> IntoFuture for Request<'a, Channel, Unanswered<$method>> {
+            type Output = Result<(), CallError>;
+            type IntoFuture = SendUnanswered<'a>;
+
+            fn into_future(self) -> SendUnanswered<'a> {
+                let (channel, method) = self.finish();
+                SendUnanswered {
+                    channel,
+                    command: Some(method.map(|Unanswered(method)| $command(method))),
+                }
+            }
+        }
+    )* };
+}
+
+unanswered! {
+    basic::Ack => |ack| Command::Settle(Settlement::Ack(ack)),
+    basic::Nack => |nack| Command::Settle(Settlement::Nack(nack)),
+    basic::Reject => |reject| Command::Settle(Settlement::Reject(reject)),
+    basic::RecoverAsync => Command::Recover,
+}
+
+#[derive(Debug)]
+enum Command {
+    Settle(Settlement),
+    Recover(basic::RecoverAsync),
+}
+
+/// Sends a method that is never answered: done at the first poll.
+///
+/// Dropping it before the first poll sends nothing.
+#[derive(Debug)]
+#[must_use = "a request is only sent when it is awaited"]
+pub struct SendUnanswered<'a> {
+    channel: &'a Channel,
+    command: Option<Result<Command, CallError>>,
+}
+
+impl Future for SendUnanswered<'_> {
+    type Output = Result<(), CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(command) = self.command.take() else {
+            return Poll::Pending;
+        };
+        let send = |command| {
+            self.channel.with(|inner, key| match command {
+                Command::Settle(settlement) => inner.core.settle(key, settlement),
+                Command::Recover(recover) => inner.core.recover_async(key, recover),
+            })
+        };
+        Poll::Ready(command.and_then(send))
     }
 }
 

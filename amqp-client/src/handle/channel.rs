@@ -1,17 +1,15 @@
-//! The handle of a channel: where requests begin. How they are built and awaited stands in `request`.
+//! The handle of a channel: its life, and sending any method. Requests begin in the files of `request`, and in those of
+//! `consumer` and `get`.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use amqp_protocol::method::{self, Arguments};
-use amqp_protocol::table::TableError;
-use amqp_protocol::v0_9_1::{basic, constants, exchange, queue};
+use amqp_protocol::v0_9_1::constants;
 use amqp_protocol::{ChannelId, ShortStr};
 
 use super::call::Call;
 use super::connection::ConnectionHandle;
-use super::consumer::Consume;
-use super::get::Get;
 use super::publish::Publish;
 use super::request::Request;
 use super::shared::Inner;
@@ -43,11 +41,6 @@ impl Drop for ChannelHandle {
     }
 }
 
-/// What fits a short string: `&str`, `&String`, `ShortStr`.
-macro_rules! name {
-    ($lifetime:lifetime) => { impl TryInto<ShortStr<$lifetime>, Error: Into<TableError>> };
-}
-
 impl Channel {
     pub(super) fn new(handle: ChannelHandle) -> Self {
         Self {
@@ -62,6 +55,13 @@ impl Channel {
 
     /// Begins basic.publish to `exchange`, the empty name being the default exchange, which routes to the queue named
     /// `routing_key`.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::PublishError> {
+    /// channel.basic_publish("", "orders", "one coffee").persistent().content_type("text/plain").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn basic_publish<'a>(
         &'a self,
         exchange: name!('a),
@@ -75,95 +75,35 @@ impl Channel {
         request
     }
 
-    /// Begins basic.consume of a queue; awaiting it gives a [`Consumer`](super::Consumer).
-    pub fn basic_consume<'a>(&'a self, queue: name!('a)) -> Request<'a, Self, Consume<'a>> {
-        let mut request = Request::new(self, Consume::default());
-        request.method.method.queue = request.keep("queue", queue);
-        request
-    }
-
-    /// Begins basic.get, which fetches one message from a queue; awaiting it gives a [`Delivery`](super::Delivery), or
-    /// `None` when the queue is empty. A consumer is the better way to more than one.
-    pub fn basic_get<'a>(&'a self, queue: name!('a)) -> Request<'a, Self, Get<'a>> {
-        let mut request = Request::new(self, Get::default());
-        request.method.0.queue = request.keep("queue", queue);
-        request
-    }
-
-    /// Begins exchange.declare with a type such as `direct`, `fanout`, `topic` or `headers`.
-    pub fn exchange_declare<'a>(
-        &'a self,
-        exchange: name!('a),
-        r#type: name!('a),
-    ) -> Request<'a, Self, exchange::Declare<'a>> {
-        let mut request = Request::new(self, exchange::Declare::default());
-        request.method.exchange = request.keep("exchange", exchange);
-        request.method.r#type = request.keep("type", r#type);
-        request
-    }
-
-    /// Begins exchange.delete.
-    pub fn exchange_delete<'a>(&'a self, exchange: name!('a)) -> Request<'a, Self, exchange::Delete<'a>> {
-        let mut request = Request::new(self, exchange::Delete::default());
-        request.method.exchange = request.keep("exchange", exchange);
-        request
-    }
-
-    /// Begins queue.declare. With an empty name the server makes one up, which its reply tells.
-    pub fn queue_declare<'a>(&'a self, queue: name!('a)) -> Request<'a, Self, queue::Declare<'a>> {
-        let mut request = Request::new(self, queue::Declare::default());
-        request.method.queue = request.keep("queue", queue);
-        request
-    }
-
-    /// Begins queue.bind. A fanout or headers exchange takes no notice of the routing key.
-    pub fn queue_bind<'a>(
-        &'a self,
-        queue: name!('a),
-        exchange: name!('a),
-        routing_key: name!('a),
-    ) -> Request<'a, Self, queue::Bind<'a>> {
-        let mut request = Request::new(self, queue::Bind::default());
-        request.method.queue = request.keep("queue", queue);
-        request.method.exchange = request.keep("exchange", exchange);
-        request.method.routing_key = request.keep("routing_key", routing_key);
-        request
-    }
-
-    /// Begins queue.purge.
-    pub fn queue_purge<'a>(&'a self, queue: name!('a)) -> Request<'a, Self, queue::Purge<'a>> {
-        let mut request = Request::new(self, queue::Purge::default());
-        request.method.queue = request.keep("queue", queue);
-        request
-    }
-
-    /// Begins queue.delete.
-    pub fn queue_delete<'a>(&'a self, queue: name!('a)) -> Request<'a, Self, queue::Delete<'a>> {
-        let mut request = Request::new(self, queue::Delete::default());
-        request.method.queue = request.keep("queue", queue);
-        request
-    }
-
-    /// Begins basic.qos: the server sends at most `prefetch_count` unsettled deliveries to each later consumer of the
-    /// channel; 0 is no limit.
-    pub fn basic_qos(&self, prefetch_count: u16) -> Request<'_, Self, basic::Qos> {
-        Request::new(
-            self,
-            basic::Qos {
-                prefetch_count,
-                ..Default::default()
-            },
-        )
-    }
-
     /// Sends any method that a client may send and that is answered, and awaits its reply, whatever its no-wait bit says.
     /// basic.consume, cancel and get and the methods of connection and channel, but for channel.flow, have calls of
-    /// their own.
+    /// their own. Nothing is refused here that the server might answer: RabbitMQ closes the connection for some of it.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
+    /// use amqp_client::protocol::{ShortStr, v0_9_1::queue};
+    ///
+    /// let reply = channel
+    ///     .call(queue::Declare { queue: ShortStr::from_static("orders"), durable: true, ..Default::default() })
+    ///     .await?;
+    /// println!("{} messages in {}", reply.message_count, reply.queue);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn call<M: method::Request>(&self, method: M) -> Call<'_, M> {
         Call::new(self, Ok(method))
     }
 
     /// Sends a method that is never answered, such as `basic::Ack`.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
+    /// use amqp_client::protocol::v0_9_1::basic;
+    ///
+    /// channel.send(basic::RecoverAsync { requeue: true }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Dropping the future before its first poll sends nothing; at that poll it is done.
     ///
@@ -174,9 +114,17 @@ impl Channel {
         self.with(|inner, key| inner.core.send(key, &method))
     }
 
-    /// Closes the channel in order: calls made before are still answered, its consumers end.
+    /// Closes the channel in order: calls made before are still answered, its consumers end, the server requeues what is not
+    /// settled. Closing it again tells why it is over, and sends nothing.
     ///
     /// Dropping the future does not stop the close.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
+    /// channel.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

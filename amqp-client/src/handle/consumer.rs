@@ -5,15 +5,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use amqp_protocol::ShortStr;
-use amqp_protocol::table::{FieldValue, TableError};
+use amqp_protocol::table::{FieldArray, FieldValue, TableError};
 use amqp_protocol::v0_9_1::basic;
+use amqp_protocol::{FieldTable, ShortStr};
 use futures_core::Stream;
 
 use super::call::decode;
 use super::channel::Channel;
 use super::delivery::Delivery;
 use super::request::Request;
+use super::request::arguments::{HasArguments, StreamOffset};
 use super::waiting::{Replied, Wait};
 use crate::error::CallError;
 use crate::sans_io::{ConsumerEnd, ConsumerId, Message};
@@ -23,6 +24,32 @@ use crate::sans_io::{ConsumerEnd, ConsumerId, Message};
 pub struct Consume<'a> {
     pub(super) method: basic::Consume<'a>,
     prefetch_count: Option<u16>,
+}
+
+impl<'a> HasArguments<'a> for Consume<'a> {
+    fn arguments(&mut self) -> &mut FieldTable<'a> {
+        &mut self.method.arguments
+    }
+}
+
+impl Channel {
+    /// Begins basic.consume of a queue; awaiting it gives a [`Consumer`]. The empty name is the queue declared last on the
+    /// channel.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
+    /// use amqp_client::StreamOffset;
+    ///
+    /// let orders = channel.basic_consume("orders").prefetch_count(20).priority(5).await?;
+    /// let log = channel.basic_consume("log").stream_offset(StreamOffset::First).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn basic_consume<'a>(&'a self, queue: name!('a)) -> Request<'a, Self, Consume<'a>> {
+        let mut request = Request::new(self, Consume::default());
+        request.method.method.queue = request.keep("queue", queue);
+        request
+    }
 }
 
 impl<'a, C> Request<'a, C, Consume<'a>> {
@@ -50,13 +77,35 @@ impl<'a, C> Request<'a, C, Consume<'a>> {
         self.set(|consume| consume.prefetch_count = Some(prefetch_count))
     }
 
-    /// Adds an argument, such as `x-priority` or `x-stream-offset`.
-    pub fn argument<'n, 'v>(
-        self,
-        name: impl TryInto<ShortStr<'n>, Error: Into<TableError>>,
-        value: impl TryInto<FieldValue<'v>, Error: Into<TableError>>,
+    /// What this connection publishes is not delivered to it. RabbitMQ takes no notice.
+    pub fn no_local(self) -> Self {
+        self.set(|consume| consume.method.no_local = true)
+    }
+
+    typed_arguments! {
+        /// `x-priority`: consumers of a higher one get messages first, while they have room. 0 unless it is given.
+        priority(i32) "x-priority"
+        /// `x-stream-offset`: where to begin reading a stream.
+        stream_offset(StreamOffset) "x-stream-offset"
+        /// `x-stream-match-unfiltered`: with a filter, messages without a filter value come too. RabbitMQ 3.13 and newer.
+        stream_match_unfiltered() "x-stream-match-unfiltered"
+        /// `x-cancel-on-ha-failover`: the server cancels it when the leader of a mirrored queue fails. RabbitMQ before 4.0.
+        cancel_on_ha_failover() "x-cancel-on-ha-failover"
+    }
+
+    /// `x-stream-filter`: chunks of the stream without any of these filter values are left out; messages of other values
+    /// may still come. RabbitMQ 3.13 and newer.
+    pub fn stream_filter<'v>(
+        mut self,
+        values: impl IntoIterator<Item: TryInto<FieldValue<'v>, Error: Into<TableError>>>,
     ) -> Self {
-        self.append("arguments", |consume| &mut consume.method.arguments, name, value)
+        match FieldArray::from_values(values) {
+            Ok(values) => self.argument("x-stream-filter", values),
+            Err(error) => {
+                self.keep_fault("x-stream-filter", error);
+                self
+            }
+        }
     }
 }
 
@@ -178,9 +227,15 @@ impl Consumer {
             }
         }
         let mut rest = Vec::new();
-        while let Some(next) = self.channel.with(|inner, _| inner.core.next_delivery(id)) {
+        let next = || {
+            self.channel.with(|inner, key| {
+                let next = inner.core.next_delivery(id)?;
+                Some(next.map(|message| (inner.core.is_settled(key, &message), message)))
+            })
+        };
+        while let Some(next) = next() {
             match next {
-                Ok(message) => rest.push(self.hand_out(message)),
+                Ok((settled, message)) => rest.push(self.hand_out(message, settled)),
                 Err(end) => {
                     self.id = None;
                     if !matches!(end, ConsumerEnd::Cancelled) {
@@ -196,9 +251,12 @@ impl Consumer {
         let Some(id) = self.id else {
             return Poll::Ready(None);
         };
-        let next = ready!(self.channel.with(|inner, _| inner.poll_consumer(cx, id)));
+        let next = ready!(self.channel.with(|inner, key| {
+            let next = ready!(inner.poll_consumer(cx, id));
+            Poll::Ready(next.map(|message| (inner.core.is_settled(key, &message), message)))
+        }));
         Poll::Ready(Some(match next {
-            Ok(message) => self.hand_out(message),
+            Ok((settled, message)) => self.hand_out(message, settled),
             Err(end) => {
                 self.id = None;
                 Err(ConsumerError::Ended(end))
@@ -206,9 +264,10 @@ impl Consumer {
         }))
     }
 
-    fn hand_out(&self, message: Message) -> Result<Delivery, ConsumerError> {
+    fn hand_out(&self, message: Message, settled: bool) -> Result<Delivery, ConsumerError> {
         let (withheld, body_size) = (message.is_withheld(), message.body_size());
-        let delivery = Delivery::new(message, (!self.no_ack).then(|| self.channel.clone()));
+        let unsettled = !self.no_ack && !settled;
+        let delivery = Delivery::new(message, unsettled.then(|| self.channel.clone()));
         if withheld {
             Err(ConsumerError::TooLarge(TooLarge {
                 delivery: Box::new(delivery),

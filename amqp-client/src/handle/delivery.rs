@@ -2,19 +2,42 @@
 
 use std::ops::Deref;
 
-use amqp_protocol::method::Arguments;
 use amqp_protocol::v0_9_1::basic;
 
 use super::channel::Channel;
-use crate::error::CallError;
-use crate::sans_io::Message;
+use crate::error::{CallError, Refusal};
+use crate::sans_io::{Message, Settlement};
 
-/// A message that was delivered, and must be settled: [`ack`](Self::ack), [`reject`](Self::reject) or
+/// A message that was delivered, and must be settled, once: [`ack`](Self::ack), [`reject`](Self::reject) or
 /// [`requeue`](Self::requeue). Its fields are those of the [`Message`] that it derefs to.
 ///
 /// Dropped unsettled, it is requeued, so that a handler that panics loses nothing. (A quorum queue counts that as one more
 /// delivery; one from a stream, which has no requeue, is acked.) Deliveries of a consumer with `no_ack` are settled from the
 /// start: settling them sends nothing.
+///
+/// The forms for several settle, with one method, all unsettled deliveries of the channel up to this one, whichever consumer
+/// they came for. The others of them that a program holds are settled then: dropping one does nothing, settling it is an
+/// error, [`CallError::AlreadySettled`]. Those that a consumer had not handed out yet are handed out as settled from the
+/// start after [`ack_multiple`](Self::ack_multiple), and never after the other two.
+///
+/// A delivery is settled on its own channel or never: when that is over, the server requeues the message by itself, and
+/// settling is [`CallError::Channel`] with the reason. Nothing is sent on another channel or connection.
+///
+/// ```no_run
+/// # async fn example(mut consumer: amqp_client::Consumer) -> Result<(), Box<dyn std::error::Error>> {
+/// while let Some(delivery) = consumer.next().await {
+///     let delivery = delivery?;
+///     match std::str::from_utf8(delivery.body()) {
+///         Ok(order) => {
+///             println!("{order}");
+///             delivery.ack().await?;
+///         }
+///         Err(_) => delivery.reject().await?,
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a delivery that is dropped is requeued"]
 pub struct Delivery {
@@ -34,13 +57,37 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// When the channel is over. The server requeues the message by itself then.
+    /// When the channel is over, or a form for several has settled it. Nothing is sent then.
     pub async fn ack(self) -> Result<(), CallError> {
-        let delivery_tag = self.message.delivery_tag();
-        self.settle(basic::Ack {
-            delivery_tag,
-            multiple: false,
-        })
+        self.settle_by_ack(false)
+    }
+
+    /// basic.ack with multiple: this message and all before it on the channel are done with.
+    ///
+    /// Dropping the future before its first poll requeues this message; at that poll it is done.
+    ///
+    /// ```no_run
+    /// # async fn example(mut consumer: amqp_client::Consumer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut batch = Vec::new();
+    /// while let Some(delivery) = consumer.next().await {
+    ///     batch.push(delivery?);
+    ///     if batch.len() == 100 {
+    ///         println!("handles {} messages", batch.len());
+    ///         if let Some(last) = batch.pop() {
+    ///             last.ack_multiple().await?;
+    ///         }
+    ///         batch.clear();
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`ack`](Self::ack).
+    pub async fn ack_multiple(self) -> Result<(), CallError> {
+        self.settle_by_ack(true)
     }
 
     /// basic.reject without requeue: the message is dead-lettered if its queue says where to, or thrown away.
@@ -49,9 +96,24 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// When the channel is over, and, since RabbitMQ closes the whole connection for it, when the message is from a stream.
+    /// As [`ack`](Self::ack), and [`Refusal::StreamDelivery`] when the message is from a stream: it is acked then, as when
+    /// it is dropped.
+    #[doc(alias = "nack")]
     pub async fn reject(self) -> Result<(), CallError> {
-        self.put_back(false)
+        self.put_back(false, false)
+    }
+
+    /// basic.nack with multiple, RabbitMQ's addition: this message and all before it on the channel are dead-lettered or
+    /// thrown away. None of them may be from a stream: RabbitMQ closes the whole connection for it.
+    ///
+    /// Dropping the future before its first poll requeues this message; at that poll it is done.
+    ///
+    /// # Errors
+    ///
+    /// As [`reject`](Self::reject).
+    #[doc(alias = "nack")]
+    pub async fn reject_multiple(self) -> Result<(), CallError> {
+        self.put_back(false, true)
     }
 
     /// basic.reject with requeue: the message goes back to its queue, near to where it was.
@@ -61,11 +123,26 @@ impl Delivery {
     /// # Errors
     ///
     /// As [`reject`](Self::reject).
+    #[doc(alias = "nack")]
     pub async fn requeue(self) -> Result<(), CallError> {
-        self.put_back(true)
+        self.put_back(true, false)
     }
 
-    /// Leaves the delivery unsettled, to be settled by its tag, or to be requeued when its channel ends.
+    /// basic.nack with multiple and requeue: this message and all before it on the channel go back to their queues. None of
+    /// them may be from a stream: RabbitMQ closes the whole connection for it.
+    ///
+    /// Dropping the future before its first poll requeues this message; at that poll it is done.
+    ///
+    /// # Errors
+    ///
+    /// As [`reject`](Self::reject).
+    #[doc(alias = "nack")]
+    pub async fn requeue_multiple(self) -> Result<(), CallError> {
+        self.put_back(true, true)
+    }
+
+    /// Leaves the delivery unsettled, to be settled [by its tag](Channel::basic_ack), or to be requeued when its channel
+    /// ends.
     pub fn detach(mut self) -> Message {
         if let Some(channel) = self.unsettled.take() {
             channel.with(|inner, _| inner.core.note_settled());
@@ -78,24 +155,38 @@ impl Delivery {
         &self.message
     }
 
-    fn put_back(self, requeue: bool) -> Result<(), CallError> {
+    fn settle_by_ack(self, multiple: bool) -> Result<(), CallError> {
+        let delivery_tag = self.message.delivery_tag();
+        self.settle(Settlement::Ack(basic::Ack {
+            delivery_tag,
+            multiple,
+        }))
+    }
+
+    fn put_back(self, requeue: bool, multiple: bool) -> Result<(), CallError> {
         if self.unsettled.is_some() && self.message.is_from_stream() {
-            return Err(CallError::NotSendable {
-                method: basic::Reject::NAME,
-            });
+            return Err(CallError::Refused(Refusal::StreamDelivery));
         }
         let delivery_tag = self.message.delivery_tag();
-        self.settle(basic::Reject {
-            delivery_tag,
-            requeue,
+        self.settle(if multiple {
+            Settlement::Nack(basic::Nack {
+                delivery_tag,
+                multiple,
+                requeue,
+            })
+        } else {
+            Settlement::Reject(basic::Reject {
+                delivery_tag,
+                requeue,
+            })
         })
     }
 
-    fn settle(mut self, method: impl Arguments) -> Result<(), CallError> {
+    fn settle(mut self, settlement: Settlement) -> Result<(), CallError> {
         match self.unsettled.take() {
             Some(channel) => channel.with(|inner, key| {
                 inner.core.note_settled();
-                inner.core.send(key, &method)
+                inner.core.settle_once(key, settlement)
             }),
             None => Ok(()),
         }

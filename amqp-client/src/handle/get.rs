@@ -17,6 +17,27 @@ use crate::error::CallError;
 #[derive(Debug, Clone, Default)]
 pub struct Get<'a>(pub(super) basic::Get<'a>);
 
+impl Channel {
+    /// Begins basic.get, which fetches one message from a queue; awaiting it gives a [`Delivery`], or `None` when the queue
+    /// is empty. A consumer is the better way to more than one, and the only one to a stream's, for which RabbitMQ closes
+    /// the connection (540). The empty name is the queue declared last on the channel.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
+    /// if let Some(delivery) = channel.basic_get("orders").await? {
+    ///     println!("{} octets", delivery.body().len());
+    ///     delivery.ack().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn basic_get<'a>(&'a self, queue: name!('a)) -> Request<'a, Self, Get<'a>> {
+        let mut request = Request::new(self, Get::default());
+        request.method.0.queue = request.keep("queue", queue);
+        request
+    }
+}
+
 impl<'a, C> Request<'a, C, Get<'a>> {
     /// The message counts as settled when it is sent.
     pub fn no_ack(self) -> Self {

@@ -3,16 +3,16 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use amqp_protocol::ShortStr;
-use amqp_protocol::table::{FieldValue, TableError};
+use amqp_protocol::table::{FieldArray, FieldValue, TableError};
 use amqp_protocol::v0_9_1::basic;
 
 use super::channel::Channel;
 use super::request::Request;
 use super::waiting::{Turn, Wait};
-use crate::error::PublishError;
+use crate::error::{PublishError, Refusal};
 use crate::sans_io::Body;
 
 /// A message to publish: method, properties and body. Made by [`Channel::basic_publish`].
@@ -55,6 +55,11 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
         self.set(|publish| publish.properties.delivery_mode = Some(2))
     }
 
+    /// To be delivered at once or not at all, which RabbitMQ does not do: [refused](Refusal::Immediate).
+    pub fn immediate(self) -> Self {
+        self.refuse(Refusal::Immediate)
+    }
+
     /// Adds a header.
     pub fn header<'n, 'v>(
         self,
@@ -67,6 +72,43 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
             name,
             value,
         )
+    }
+
+    /// How long the message may wait in a queue, in whole milliseconds, rounded up. At most 49 days.
+    pub fn expiration(mut self, expiration: Duration) -> Self {
+        let milliseconds = expiration.as_nanos().div_ceil(1_000_000);
+        let expiration = self.keep("expiration", milliseconds.to_string());
+        self.set(|publish| publish.properties.expiration = Some(expiration))
+    }
+
+    /// Header `CC`: routing keys beside the message's own.
+    pub fn cc<'v>(
+        self,
+        routing_keys: impl IntoIterator<Item: TryInto<FieldValue<'v>, Error: Into<TableError>>>,
+    ) -> Self {
+        self.header_of_several("CC", routing_keys)
+    }
+
+    /// Header `BCC`: routing keys beside the message's own, which the server does not pass on.
+    pub fn bcc<'v>(
+        self,
+        routing_keys: impl IntoIterator<Item: TryInto<FieldValue<'v>, Error: Into<TableError>>>,
+    ) -> Self {
+        self.header_of_several("BCC", routing_keys)
+    }
+
+    fn header_of_several<'v>(
+        mut self,
+        name: &'static str,
+        values: impl IntoIterator<Item: TryInto<FieldValue<'v>, Error: Into<TableError>>>,
+    ) -> Self {
+        match FieldArray::from_values(values) {
+            Ok(values) => self.header(name, values),
+            Err(error) => {
+                self.keep_fault(name, error);
+                self
+            }
+        }
     }
 
     /// Higher ones go first, in a queue declared with `x-max-priority`.
@@ -88,8 +130,6 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
         correlation_id "correlation_id",
         /// The queue for replies.
         reply_to "reply_to",
-        /// Milliseconds to live, in decimal digits.
-        expiration "expiration",
         /// The message's identity.
         message_id "message_id",
         /// The message's kind.

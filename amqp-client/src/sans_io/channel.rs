@@ -30,6 +30,12 @@ pub(super) struct Channel {
     pub(super) qos_sent: bool,
     /// The number of the next publish, once confirm.select was sent.
     pub(super) next_confirm: Option<u64>,
+    /// The tag of the latest delivery.
+    pub(super) delivered: u64,
+    /// Deliveries up to this tag are settled, whoever holds them.
+    pub(super) settled: u64,
+    /// What [`settled`](Self::settled) was at the last tx.commit, and is again after tx.rollback.
+    pub(super) committed: u64,
     /// Timed-out calls that are still owed a reply.
     pub(super) timed_out: u32,
 }
@@ -86,6 +92,7 @@ pub(super) enum Purpose {
     Get {
         no_ack: bool,
     },
+    Recover,
 }
 
 impl Purpose {
@@ -93,7 +100,7 @@ impl Purpose {
     fn tag(&self) -> Option<&ShortStr<'static>> {
         match self {
             Self::Consume { tag, .. } | Self::Cancel { tag } => Some(tag),
-            Self::Call | Self::OpenChannel | Self::CloseChannel | Self::Get { .. } => None,
+            Self::Call | Self::OpenChannel | Self::CloseChannel | Self::Get { .. } | Self::Recover => None,
         }
     }
 }
@@ -122,6 +129,9 @@ impl Channel {
             flow: true,
             qos_sent: false,
             next_confirm: None,
+            delivered: 0,
+            settled: 0,
+            committed: 0,
             timed_out: 0,
         }
     }

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use amqp_protocol::method::{Arguments, Request};
-use amqp_protocol::v0_9_1::{basic, channel, confirm, connection, constants};
+use amqp_protocol::v0_9_1::{basic, channel, confirm, connection, constants, tx};
 use amqp_protocol::{ChannelId, ReplyCode, ShortStr};
 use bytes::Bytes;
 
@@ -65,7 +65,12 @@ impl Connection {
     ) -> Result<RequestId, CallError> {
         method.set_no_wait(false);
         self.put_call(key, &method)?;
-        Ok(self.expect::<M>(now, key, Purpose::Call))
+        let purpose = if M::ID == basic::Recover::ID {
+            Purpose::Recover
+        } else {
+            Purpose::Call
+        };
+        Ok(self.expect::<M>(now, key, purpose))
     }
 
     /// Sends a request with its no-wait bit set: there will be no reply. If the server refuses it, it closes the channel.
@@ -156,8 +161,13 @@ impl Connection {
                 method: M::NAME,
                 error,
             })?;
-        if fresh && let Some(channel) = self.channel_slot(key) {
-            channel.next_confirm = Some(1);
+        if let Some(channel) = self.channel_slot(key) {
+            match M::ID {
+                confirm::Select::ID if fresh => channel.next_confirm = Some(1),
+                tx::Commit::ID => channel.committed = channel.settled,
+                tx::Rollback::ID => channel.settled = channel.committed,
+                _ => {}
+            }
         }
         Ok(())
     }

@@ -195,30 +195,6 @@ impl Connection {
         }
     }
 
-    /// Gives back a delivery that was not handled: a reject with requeue, or for one from a stream, which cannot be
-    /// requeued, an ack, which only lets the server send more. Does nothing when the channel is over.
-    pub fn requeue(&mut self, key: ChannelKey, message: &Message) {
-        let delivery_tag = message.delivery_tag();
-        // An error means that the channel is over, and the server requeues by itself.
-        let _ = if message.is_from_stream() {
-            self.send(
-                key,
-                &basic::Ack {
-                    delivery_tag,
-                    multiple: false,
-                },
-            )
-        } else {
-            self.send(
-                key,
-                &basic::Reject {
-                    delivery_tag,
-                    requeue: true,
-                },
-            )
-        };
-    }
-
     /// The consumer exists from here on, before the next frame is looked at.
     pub(super) fn consume_ok(
         &mut self,
@@ -307,6 +283,23 @@ impl Connection {
             }
             consumer.end = Some(ConsumerEnd::Channel(reason.clone()));
             self.events.push_back(Event::Readable(*id));
+        }
+    }
+
+    /// Takes the deliveries of a channel that await settling away from its consumers, those that `forgotten` names.
+    pub(super) fn forget_deliveries(&mut self, key: ChannelKey, forgotten: impl Fn(&Message) -> bool) {
+        for consumer in self.consumers.values_mut() {
+            if consumer.channel != key || consumer.no_ack {
+                continue;
+            }
+            consumer.queue.retain(|message| {
+                let forgotten = forgotten(message);
+                if forgotten {
+                    consumer.held.remove(message);
+                    self.buffered.remove(message);
+                }
+                !forgotten
+            });
         }
     }
 

@@ -249,6 +249,7 @@ impl Connection {
             Purpose::Consume { subscriber, tag } => self.consume_ok(key, subscriber, &tag, buried),
             Purpose::Cancel { tag } => self.cancel_ok(key, &tag),
             Purpose::Get { no_ack } => unsettled = !no_ack,
+            Purpose::Recover => self.recovered(key),
             Purpose::Call => {}
         }
         let reply = Reply {
@@ -275,10 +276,14 @@ impl Connection {
         let channel = key.id;
         let target = match message.envelope().map_err(Violation::Malformed)? {
             Envelope::Deliver(deliver) => {
+                self.delivered(key, deliver.delivery_tag);
                 Target::Consumer(self.subscriber(key, deliver.consumer_tag.as_bytes())?)
             }
             Envelope::Return(_) => Target::Publisher,
-            Envelope::GetOk(_) => Target::Caller(message.method_octets()),
+            Envelope::GetOk(get_ok) => {
+                self.delivered(key, get_ok.delivery_tag);
+                Target::Caller(message.method_octets())
+            }
         };
         match target {
             Target::Publisher => self.stats.messages_returned += 1,

@@ -9,6 +9,7 @@
 //! | `channel`, `commands` | a channel's state, and the commands that change it |
 //! | `publishing`, `gate` | messages out, and what holds them back |
 //! | `consumers` | deliveries in |
+//! | `deliveries` | settling what came |
 //! | `outgoing` | octets on their way to the transport |
 //! | `limits` | how much received data may wait |
 //! | `heartbeat` | two clocks |
@@ -19,6 +20,7 @@ mod commands;
 mod connection;
 mod consumers;
 mod content;
+mod deliveries;
 mod ending;
 mod event;
 mod gate;
@@ -34,6 +36,7 @@ mod stats;
 pub use connection::Connection;
 pub use content::Message;
 pub(crate) use content::READ_BUFFER;
+pub use deliveries::Settlement;
 pub use event::{ChannelKey, ConsumerEnd, ConsumerId, Event, Reply, RequestId, State};
 pub use outgoing::Outgoing;
 pub use publishing::{Body, Published};

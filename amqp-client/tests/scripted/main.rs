@@ -1,5 +1,6 @@
 //! The client against a scripted peer in memory: no socket, no broker, no clock but the test's.
 
+mod building;
 mod dropping;
 mod ending;
 mod events;
@@ -11,6 +12,7 @@ mod peer;
 mod publishing;
 mod receiving;
 mod requests;
+mod settling;
 mod shutdown;
 mod stalling;
 mod wire;

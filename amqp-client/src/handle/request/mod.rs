@@ -1,0 +1,123 @@
+//! Requests before they are sent: one builder for every method and every style of calling. Which methods there are, and
+//! their settings, stands in the files of this folder by class; what sends them stands in `call`.
+
+/// What fits a short string: `&str`, `&String`, `ShortStr`.
+macro_rules! name {
+    ($lifetime:lifetime) => { impl TryInto<amqp_protocol::ShortStr<$lifetime>, Error: Into<amqp_protocol::table::TableError>> };
+}
+
+/// Settings that are one bit of the method each.
+macro_rules! bits {
+    ($($(#[$doc:meta])* $bit:ident)*) => { $(
+        $(#[$doc])*
+        pub fn $bit(self) -> Self {
+            self.set(|method| method.$bit = true)
+        }
+    )* };
+}
+
+#[macro_use]
+pub(super) mod arguments;
+mod basic;
+mod channel;
+mod exchange;
+mod queue;
+
+use amqp_protocol::ShortStr;
+use amqp_protocol::method;
+use amqp_protocol::table::TableError;
+
+use super::call::NoWait;
+use crate::error::{CallError, PublishError, Refusal};
+
+/// A request being put together: the method `M`, to be sent through `C`. Nothing is sent until it is awaited. What does not
+/// fit, or is [refused](Refusal), is kept and reported then; the first such fault is, and nothing is sent.
+#[derive(Debug, Clone)]
+#[must_use = "a request is only sent when it is awaited"]
+pub struct Request<'a, C, M> {
+    pub(super) caller: &'a C,
+    pub(super) method: M,
+    pub(super) fault: Option<Fault>,
+}
+
+/// Why a request cannot be sent.
+#[derive(Debug, Clone)]
+pub(super) enum Fault {
+    /// An argument does not fit.
+    Argument {
+        argument: &'static str,
+        error: TableError,
+    },
+    /// It would cost the connection.
+    Refused(Refusal),
+}
+
+impl From<Fault> for CallError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Argument { argument, error } => Self::InvalidArgument { argument, error },
+            Fault::Refused(refusal) => Self::Refused(refusal),
+        }
+    }
+}
+
+impl From<Fault> for PublishError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Argument { argument, error } => Self::InvalidArgument { argument, error },
+            Fault::Refused(refusal) => Self::Refused(refusal),
+        }
+    }
+}
+
+impl<'a, C, M> Request<'a, C, M> {
+    pub(super) fn new(caller: &'a C, method: M) -> Self {
+        Self {
+            caller,
+            method,
+            fault: None,
+        }
+    }
+
+    /// The value as a short string; one that does not fit is kept as the request's fault.
+    pub(super) fn keep<'v, V>(&mut self, argument: &'static str, value: V) -> ShortStr<'v>
+    where
+        V: TryInto<ShortStr<'v>, Error: Into<TableError>>,
+    {
+        value.try_into().unwrap_or_else(|error| {
+            self.keep_fault(argument, error.into());
+            ShortStr::default()
+        })
+    }
+
+    pub(super) fn keep_fault(&mut self, argument: &'static str, error: TableError) {
+        self.fault.get_or_insert(Fault::Argument { argument, error });
+    }
+
+    pub(super) fn refuse(mut self, refusal: Refusal) -> Self {
+        self.fault.get_or_insert(Fault::Refused(refusal));
+        self
+    }
+
+    /// What is to be sent and through what, or why not.
+    pub(super) fn finish<E: From<Fault>>(self) -> (&'a C, Result<M, E>) {
+        (
+            self.caller,
+            self.fault.map_or(Ok(self.method), |fault| Err(fault.into())),
+        )
+    }
+
+    pub(super) fn set(mut self, change: impl FnOnce(&mut M)) -> Self {
+        change(&mut self.method);
+        self
+    }
+}
+
+impl<'a, C, M: method::Request> Request<'a, C, M> {
+    /// Asks the server not to answer. If it refuses the request, it closes the channel. Does not compile for a method
+    /// without a no-wait bit.
+    pub fn no_wait(self) -> NoWait<'a, C, M> {
+        const { assert!(M::NO_WAIT, "this method has no no-wait bit") };
+        NoWait::new(self)
+    }
+}

@@ -1,0 +1,140 @@
+//! Settling deliveries, and what a settlement of several leaves settled: nothing is settled twice. Who holds the deliveries
+//! is the consumers' and their users' matter.
+
+use amqp_protocol::DeliveryTag;
+
+use amqp_protocol::v0_9_1::basic;
+
+use super::connection::Connection;
+use super::content::Message;
+use super::event::ChannelKey;
+use crate::error::CallError;
+
+/// A method that settles deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settlement {
+    /// Done with.
+    Ack(basic::Ack),
+    /// Dead-lettered, dropped or requeued.
+    Nack(basic::Nack),
+    /// The same, of one delivery.
+    Reject(basic::Reject),
+}
+
+impl Settlement {
+    fn delivery_tag(&self) -> DeliveryTag {
+        match self {
+            Self::Ack(ack) => ack.delivery_tag,
+            Self::Nack(nack) => nack.delivery_tag,
+            Self::Reject(reject) => reject.delivery_tag,
+        }
+    }
+}
+
+impl Connection {
+    /// Settles by tag, as the caller says. What a settlement of several covers [is settled](Self::is_settled) from here on,
+    /// and after a nack no consumer hands it out any more: it comes again, or never. (With [`send`](Self::send) nobody takes
+    /// note of that.)
+    ///
+    /// # Errors
+    ///
+    /// When the channel is over.
+    pub fn settle(&mut self, key: ChannelKey, settlement: Settlement) -> Result<(), CallError> {
+        match settlement {
+            Settlement::Ack(ack) => {
+                self.send(key, &ack)?;
+                if ack.multiple {
+                    self.settle_through(key, ack.delivery_tag);
+                }
+            }
+            Settlement::Nack(nack) => {
+                self.send(key, &nack)?;
+                if nack.multiple {
+                    self.settle_through(key, nack.delivery_tag);
+                    self.forget_settled(key);
+                }
+            }
+            Settlement::Reject(reject) => self.send(key, &reject)?,
+        }
+        Ok(())
+    }
+
+    /// Settles by tag, unless a settlement of several has.
+    ///
+    /// # Errors
+    ///
+    /// When it has, or the channel is over.
+    pub fn settle_once(&mut self, key: ChannelKey, settlement: Settlement) -> Result<(), CallError> {
+        if settlement.delivery_tag().0 <= self.channel(key)?.settled {
+            return Err(CallError::AlreadySettled);
+        }
+        self.settle(key, settlement)
+    }
+
+    /// Whether a settlement of several, or basic.recover, has settled this delivery of the channel.
+    pub fn is_settled(&mut self, key: ChannelKey, message: &Message) -> bool {
+        self.channel(key)
+            .is_ok_and(|channel| channel.settled > 0 && message.delivery_tag().0 <= channel.settled)
+    }
+
+    /// Gives back a delivery that was not handled: a reject with requeue, or for one from a stream, which cannot be
+    /// requeued, an ack, which only lets the server send more. Does nothing when it is settled, or the channel is over.
+    pub fn requeue(&mut self, key: ChannelKey, message: &Message) {
+        let delivery_tag = message.delivery_tag();
+        let settlement = if message.is_from_stream() {
+            Settlement::Ack(basic::Ack {
+                delivery_tag,
+                multiple: false,
+            })
+        } else {
+            Settlement::Reject(basic::Reject {
+                delivery_tag,
+                requeue: true,
+            })
+        };
+        // An error means that it is settled, or the channel over, and the server requeues by itself.
+        let _ = self.settle_once(key, settlement);
+    }
+
+    /// Sends basic.recover-async: what has come on the channel is settled from here on, and comes again.
+    ///
+    /// # Errors
+    ///
+    /// When the channel is over.
+    pub fn recover_async(&mut self, key: ChannelKey, recover: basic::RecoverAsync) -> Result<(), CallError> {
+        self.send(key, &recover)?;
+        self.recovered(key);
+        Ok(())
+    }
+
+    /// The server has requeued what came on the channel and was not settled.
+    pub(super) fn recovered(&mut self, key: ChannelKey) {
+        self.settle_through(key, DeliveryTag(0));
+        self.forget_settled(key);
+    }
+
+    /// Takes note of a delivery's tag.
+    pub(super) fn delivered(&mut self, key: ChannelKey, delivery_tag: DeliveryTag) {
+        if let Some(channel) = self.channel_slot(key) {
+            channel.delivered = delivery_tag.0;
+        }
+    }
+
+    /// Everything up to this tag is settled, 0 meaning what has come so far.
+    fn settle_through(&mut self, key: ChannelKey, delivery_tag: DeliveryTag) {
+        if let Some(channel) = self.channel_slot(key) {
+            let through = match delivery_tag.0 {
+                0 => channel.delivered,
+                tag => tag,
+            };
+            channel.settled = channel.settled.max(through);
+        }
+    }
+
+    /// Takes what is settled away from consumers that have not handed it out.
+    fn forget_settled(&mut self, key: ChannelKey) {
+        if let Some(settled) = self.channel_slot(key).map(|channel| channel.settled) {
+            self.forget_deliveries(key, |message| message.delivery_tag().0 <= settled);
+        }
+    }
+}
