@@ -139,6 +139,18 @@ pub enum ChannelError {
     Connection(#[from] ConnectionError),
 }
 
+impl ChannelError {
+    /// Whether RabbitMQ closed the channel because a delivery stayed unsettled for longer than its `consumer_timeout`, half
+    /// an hour unless it is configured. All that was unsettled on the channel is requeued. RabbitMQ says so with a plain 406
+    /// that blames no method, so this goes by its words.
+    pub fn is_consumer_timeout(&self) -> bool {
+        matches!(self, Self::ClosedByServer(close) if close.reply_code == constants::PRECONDITION_FAILED
+            && close.method.is_none()
+            && close.reply_text.contains("delivery acknowledgement")
+            && close.reply_text.contains("timed out"))
+    }
+}
+
 /// Why a call has no reply.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]

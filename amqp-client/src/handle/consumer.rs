@@ -203,29 +203,50 @@ impl Consumer {
         poll_fn(|cx| self.poll_delivery(cx)).await
     }
 
+    /// Stops consuming, but not handing out: what had come is still [given](Self::next), and behind it the end,
+    /// [`ConsumerEnd::Cancelled`]. For one that has ended, or is being cancelled, this does nothing.
+    ///
+    /// Dropping the future cancels nevertheless.
+    ///
+    /// ```no_run
+    /// # async fn example(mut consumer: amqp_client::Consumer) -> Result<(), amqp_client::CallError> {
+    /// consumer.drain().await?;
+    /// while let Some(Ok(delivery)) = consumer.next().await {
+    ///     delivery.ack().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That the server does not answer in time. The end of the channel is the consumer's, and no error here.
+    pub async fn drain(&mut self) -> Result<(), CallError> {
+        let Some(id) = self.id else { return Ok(()) };
+        self.stop(id).await
+    }
+
     /// Stops consuming, and gives what had come and was not handed out, in order. When the consumer ends for another
     /// reason, before or meanwhile, that is the last item, as [`next`](Self::next) would give it; one that has ended is
     /// not cancelled again.
     ///
     /// Dropping the future cancels nevertheless, and requeues what had come.
     ///
+    /// ```no_run
+    /// # async fn example(consumer: amqp_client::Consumer) -> Result<(), amqp_client::CallError> {
+    /// for delivery in consumer.cancel().await?.into_iter().flatten() {
+    ///     delivery.ack().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// That the server does not answer in time. What had come is requeued; without acknowledgements it is lost.
     pub async fn cancel(mut self) -> Result<Vec<Result<Delivery, ConsumerError>>, CallError> {
         let Some(id) = self.id else { return Ok(Vec::new()) };
-        let request = self.channel.with(|inner, _| {
-            let request = inner.core.cancel(Instant::now(), id)?;
-            inner.register::<Replied>(request);
-            Some(request)
-        });
-        if let Some(request) = request {
-            match self.channel.wait::<Replied>(request).await {
-                // The end of the channel is the consumer's too, and comes behind its deliveries.
-                Ok(_) | Err(CallError::Channel(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        self.stop(id).await?;
         let mut rest = Vec::new();
         let next = || {
             self.channel.with(|inner, key| {
@@ -245,6 +266,21 @@ impl Consumer {
             }
         }
         Ok(rest)
+    }
+
+    /// Sends basic.cancel, unless that is too late, and waits for the answer.
+    async fn stop(&self, id: ConsumerId) -> Result<(), CallError> {
+        let request = self.channel.with(|inner, _| {
+            let request = inner.core.cancel(Instant::now(), id)?;
+            inner.register::<Replied>(request);
+            Some(request)
+        });
+        let Some(request) = request else { return Ok(()) };
+        match self.channel.wait::<Replied>(request).await {
+            // The end of the channel is the consumer's too, and comes behind its deliveries.
+            Ok(_) | Err(CallError::Channel(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn poll_delivery(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Delivery, ConsumerError>>> {

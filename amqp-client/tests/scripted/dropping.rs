@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use amqp_client::protocol::v0_9_1::{basic, channel, connection};
 use amqp_client::protocol::{DeliveryTag, ShortStr};
-use amqp_client::{Config, ConnectionError, PublishError, State};
+use amqp_client::{Config, ConnectionError, ConsumerEnd, ConsumerError, PublishError, State};
 
 use crate::peer::{Sent, declare_ok, delivery, header_frame, method_frame};
 use crate::wire::{Flag, Session, ack, cancel, next, poll, ready, reject};
@@ -270,6 +270,44 @@ fn a_dropped_consumer_is_cancelled_and_a_cancelled_one_gives_the_rest() {
     session.feed(&delivery(1, "c", 4, b"z", 10));
     assert!(session.sent().ends_with(&[reject(3), reject(4)]));
     assert_eq!(session.connection.state(), State::Open);
+}
+
+#[test]
+fn a_drained_consumer_hands_out_the_rest_and_ends() {
+    let cancel_ok = basic::CancelOk {
+        consumer_tag: ShortStr::from_static("c"),
+    };
+    for dropped in [false, true] {
+        let mut session = Session::open();
+        let channel = session.open_channel();
+        let mut consumer = session.consume(&channel, "c");
+        session.feed(&delivery(1, "c", 1, b"x", 10));
+        {
+            let mut draining = Box::pin(consumer.drain());
+            assert!(poll(&mut draining).is_pending());
+            session.feed(&delivery(1, "c", 2, b"y", 10));
+            if dropped {
+                drop(draining);
+                session.send(1, &cancel_ok);
+            } else {
+                session.send(1, &cancel_ok);
+                assert!(matches!(poll(&mut draining), Poll::Ready(Ok(()))));
+            }
+        }
+        // Once is enough.
+        ready(consumer.drain()).unwrap();
+        for _ in 0..2 {
+            ready(next(&mut consumer).unwrap().ack()).unwrap();
+        }
+        assert!(matches!(
+            next(&mut consumer),
+            Err(ConsumerError::Ended(ConsumerEnd::Cancelled))
+        ));
+        assert!(ready(consumer.next()).is_none());
+        ready(consumer.drain()).unwrap();
+        drop(consumer);
+        assert_eq!(session.sent(), [cancel("c"), ack(1), ack(2)]);
+    }
 }
 
 #[test]
