@@ -228,6 +228,9 @@ pub enum PublishError {
     /// The server stopped publishing on the channel (channel.flow); otherwise as [`Blocked`](Self::Blocked).
     #[error("the server stopped publishing on the channel")]
     Flow,
+    /// tx.commit of the channel was not answered within `publish_timeout`. Nothing was sent.
+    #[error("tx.commit was not answered in time")]
+    Committing,
     /// The transport has not taken enough of what was published before within `publish_timeout`; see `send_buffer`.
     /// Nothing was sent.
     #[error("the transport took too little of what was published before")]

@@ -1,13 +1,17 @@
 //! Futures dropped at each point of their way, against a real broker: what follows on the channel is not disturbed.
 
+use std::collections::BTreeSet;
 use std::error::Error;
+use std::fs;
 use std::future::{Future, IntoFuture};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use amqp_client::protocol::v0_9_1::{basic, queue};
 use amqp_client::tokio::connect;
-use amqp_client::{CallError, Channel, Connection, PublishError, State};
+use amqp_client::{CallError, Channel, Connection, ConnectionError, Delivery, PublishError, State};
 use amqp_tests::broker::Broker;
 use tokio::time::timeout;
 
@@ -26,6 +30,8 @@ struct Place {
     channel: Channel,
     elsewhere: Channel,
     queue: String,
+    /// A name that nothing has.
+    name: String,
 }
 
 impl Place {
@@ -38,8 +44,23 @@ impl Place {
             connection,
             channel,
             elsewhere,
+            name: queue.replace("amq.gen", "unused"),
             queue,
         })
+    }
+
+    /// The message.
+    async fn get(&self) -> Result<Delivery, Failure> {
+        Ok(self.channel.basic_get(&self.queue).await?.ok_or("no message")?)
+    }
+
+    /// An exchange that deletes itself.
+    async fn exchange(&self) -> Result<&str, CallError> {
+        self.elsewhere
+            .exchange_declare(&self.name, "fanout")
+            .auto_delete()
+            .await?;
+        Ok(&self.name)
     }
 
     /// The driver and the broker have their turn: a call on another channel that goes through the queue.
@@ -76,18 +97,23 @@ impl Place {
     }
 }
 
-/// Drops what `prepare` makes after one step, after two and so on, until it gets ready. Where that
-/// closes the channel, what follows is on another.
-async fn dropped_everywhere(
+/// A method, and a future of it to drop.
+struct Case {
+    /// As in the client's sources.
+    name: &'static str,
+    /// Whether it closes the channel; what follows is on another then.
     closes: bool,
-    prepare: impl for<'a> Fn(&'a Place) -> Prepared<'a>,
-) -> Result<(), Failure> {
+    prepare: for<'a> fn(&'a Place) -> Prepared<'a>,
+}
+
+/// Drops the future after one step, after two and so on, until it gets ready.
+async fn dropped_everywhere(case: &Case) -> Result<(), Failure> {
     for steps in 1..MOST_STEPS {
         let place = Place::new().await?;
         let go = async {
-            let attempt = prepare(&place).await?;
+            let attempt = (case.prepare)(&place).await?;
             let ready = place.walk(attempt, steps).await?;
-            if closes {
+            if case.closes {
                 place.is_sound(&place.connection.open_channel().await?).await?;
             } else {
                 place.is_sound(&place.channel).await?;
@@ -96,13 +122,13 @@ async fn dropped_everywhere(
         };
         let ready = timeout(LIMIT, go)
             .await?
-            .map_err(|error| format!("dropped after {steps} steps: {error}"))?;
+            .map_err(|error| format!("{} dropped after {steps} steps: {error}", case.name))?;
         place.connection.close().await?;
         if ready {
             return Ok(());
         }
     }
-    Err("it was never ready".into())
+    Err(format!("{} was never ready", case.name).into())
 }
 
 /// A future without its output.
@@ -113,85 +139,180 @@ fn attempt<'a, T, E: Into<Failure>>(
     Box::pin(async move { future.await.map(drop).map_err(Into::into) })
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_start_of_a_consumer() -> Result<(), Failure> {
-    dropped_everywhere(false, |place| {
-        Box::pin(async move {
-            Ok(attempt(
-                place.channel.basic_consume(&place.queue).consumer_tag("t"),
-            ))
-        })
-    })
-    .await
+/// `"Type::method" => |place| future`, which may await what it needs before; with `closes` in front where it does that.
+macro_rules! cases {
+    ($($name:literal $(($closes:ident))? => |$place:ident| $future:expr;)*) => {
+        vec![$(Case {
+            name: $name,
+            closes: cases!(@ $($closes)?),
+            prepare: |$place| Box::pin(async move { Ok(attempt($future)) }),
+        }),*]
+    };
+    (@) => { false };
+    (@ closes) => { true };
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_cancel_of_a_consumer() -> Result<(), Failure> {
-    dropped_everywhere(false, |place| {
-        Box::pin(async move {
-            let consumer = place.channel.basic_consume(&place.queue).await?;
-            Ok(attempt(consumer.cancel()))
-        })
-    })
-    .await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_get() -> Result<(), Failure> {
-    dropped_everywhere(false, |place| {
-        Box::pin(async move { Ok(attempt(place.channel.basic_get(&place.queue))) })
-    })
-    .await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_opening_of_a_channel() -> Result<(), Failure> {
-    dropped_everywhere(false, |place| {
-        Box::pin(async move { Ok(attempt(place.connection.open_channel())) })
-    })
-    .await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_close_of_a_channel() -> Result<(), Failure> {
-    dropped_everywhere(true, |place| {
-        Box::pin(async move { Ok(attempt(place.channel.close())) })
-    })
-    .await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_publish() -> Result<(), Failure> {
-    dropped_everywhere(false, |place| {
-        Box::pin(async move {
-            // More than the send buffer takes at once.
+fn cases() -> Vec<Case> {
+    cases! {
+        "Connection::open_channel" => |place| place.connection.open_channel();
+        "Channel::close" (closes) => |place| place.channel.close();
+        "Channel::send" => |place| place.channel.send(basic::RecoverAsync { requeue: true });
+        "Channel::call" => |place| place.channel.call(queue::Declare { exclusive: true, ..Default::default() });
+        "Request::no_wait" => |place| place.channel.queue_purge(&place.queue).no_wait();
+        "Channel::exchange_declare" => |place| place.channel.exchange_declare(&place.name, "fanout").auto_delete();
+        "Channel::exchange_delete" => |place| place.channel.exchange_delete(&place.name);
+        "Channel::exchange_bind" => |place| place.channel.exchange_bind(place.exchange().await?, "amq.fanout", "k");
+        "Channel::exchange_unbind" => |place| place.channel.exchange_unbind(place.exchange().await?, "amq.fanout", "k");
+        "Channel::queue_declare" => |place| place.channel.queue_declare("").exclusive();
+        "Channel::queue_bind" => |place| place.channel.queue_bind(&place.queue, "amq.direct", &place.queue);
+        "Channel::queue_unbind" => |place| place.channel.queue_unbind(&place.queue, "amq.direct", &place.queue);
+        "Channel::queue_purge" => |place| place.channel.queue_purge(&place.queue);
+        "Channel::queue_delete" => |place| place.channel.queue_delete(&place.name);
+        "Channel::basic_qos" => |place| place.channel.basic_qos(5);
+        "Channel::basic_recover" => |place| place.channel.basic_recover();
+        "Channel::basic_recover_async" => |place| place.channel.basic_recover_async();
+        "Channel::basic_ack" => |place| place.channel.basic_ack(place.get().await?.detach().delivery_tag());
+        "Channel::basic_nack" => |place| place.channel.basic_nack(place.get().await?.detach().delivery_tag());
+        "Channel::basic_reject" => |place| place.channel.basic_reject(place.get().await?.detach().delivery_tag());
+        "Channel::basic_get" => |place| place.channel.basic_get(&place.queue);
+        "Channel::basic_consume" => |place| place.channel.basic_consume(&place.queue).consumer_tag("t");
+        // More than the send buffer takes at once.
+        "Channel::basic_publish" => |place| async {
             let body = vec![0; 1 << 20];
-            Ok(attempt(async move {
-                for _ in 0..8 {
-                    place.channel.basic_publish("", &place.queue, &body[..]).await?;
-                }
-                Ok::<_, PublishError>(())
-            }))
-        })
-    })
-    .await
+            for _ in 0..8 {
+                place.channel.basic_publish("", &place.queue, &body[..]).await?;
+            }
+            Ok::<_, PublishError>(())
+        };
+        "Channel::tx_select" => |place| place.channel.tx_select();
+        "Channel::tx_commit" => |place| {
+            place.channel.tx_select().await?;
+            place.channel.basic_publish("", &place.queue, "x").await?;
+            place.channel.tx_commit()
+        };
+        "Channel::tx_rollback" => |place| {
+            place.channel.tx_select().await?;
+            place.channel.tx_rollback()
+        };
+        "Channel::channel_flow" => |place| place.channel.channel_flow();
+        "Consumer::next" => |place| {
+            let mut consumer = place.channel.basic_consume(&place.queue).await?;
+            async move { consumer.next().await.ok_or("ended")?.map_err(Failure::from) }
+        };
+        "Consumer::cancel" => |place| place.channel.basic_consume(&place.queue).await?.cancel();
+        "Consumer::drain" => |place| {
+            let mut consumer = place.channel.basic_consume(&place.queue).await?;
+            async move { consumer.drain().await }
+        };
+        "Delivery::ack" => |place| place.get().await?.ack();
+        "Delivery::ack_multiple" => |place| place.get().await?.ack_multiple();
+        "Delivery::reject" => |place| place.get().await?.reject();
+        "Delivery::reject_multiple" => |place| place.get().await?.reject_multiple();
+        "Delivery::requeue" => |place| place.get().await?.requeue();
+        "Delivery::requeue_multiple" => |place| place.get().await?.requeue_multiple();
+    }
+}
+
+/// Futures that wait for the connection itself: see the tests below.
+const OF_CONNECTIONS: [&str; 3] = ["Connection::opened", "Connection::close", "Connection::closed"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_method_can_be_dropped_at_every_step() -> Result<(), Failure> {
+    for case in cases() {
+        dropped_everywhere(&case).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call() -> Result<(), Failure> {
-    dropped_everywhere(false, |place| {
-        Box::pin(async move { Ok(attempt(place.channel.queue_declare("").exclusive())) })
-    })
-    .await
+async fn a_close_of_the_connection_goes_on_and_waiting_for_it_changes_nothing() -> Result<(), Failure> {
+    let place = Place::new().await?;
+    for steps in 1..4 {
+        assert!(
+            place
+                .walk(
+                    attempt(async { Ok::<_, Failure>(place.connection.opened().await?) }),
+                    steps
+                )
+                .await?
+        );
+        assert!(
+            !place
+                .walk(
+                    attempt(async { Err::<(), _>(place.connection.closed().await) }),
+                    steps
+                )
+                .await?
+        );
+    }
+    place.is_sound(&place.channel).await?;
+    assert!(!place.walk(attempt(place.connection.close()), 1).await?);
+    let ended = timeout(LIMIT, place.connection.closed()).await?;
+    assert!(matches!(ended, ConnectionError::Closed), "{ended}");
+    Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_ack() -> Result<(), Failure> {
-    dropped_everywhere(false, |place| {
-        Box::pin(async move {
-            let delivery = place.channel.basic_get(&place.queue).await?.ok_or("no message")?;
-            Ok(attempt(delivery.ack()))
-        })
-    })
-    .await
+/// The names of the async methods and of those that begin a request, as the client's sources have them.
+fn methods_in(source: &str) -> Vec<String> {
+    let mut methods = Vec::new();
+    let mut owner = "";
+    for (index, line) in source.lines().enumerate() {
+        if let Some(implemented) = line.strip_prefix("impl") {
+            // Behind the parameters, up to the type's own.
+            let implemented = implemented.split_once("> ").map_or(implemented, |(_, rest)| rest);
+            owner = implemented
+                .trim_start()
+                .split([' ', '<'])
+                .next()
+                .unwrap_or_default();
+        }
+        let awaited = line.strip_prefix("    pub async fn ");
+        let begun = line.strip_prefix("    pub fn ").filter(|_| {
+            let signature = source
+                .lines()
+                .skip(index)
+                .take_while(|line| !line.trim().is_empty());
+            let signature: String = signature.take(8).collect();
+            signature
+                .split('{')
+                .next()
+                .is_some_and(|signature| signature.contains("-> Request<"))
+        });
+        if let Some(rest) = awaited.or(begun) {
+            let name = rest.split(['(', '<']).next().unwrap_or_default();
+            methods.push(format!("{owner}::{name}"));
+        }
+    }
+    methods
+}
+
+#[test]
+fn no_method_is_forgotten() -> Result<(), Failure> {
+    let cases = cases();
+    let covered: BTreeSet<_> = cases.iter().map(|case| case.name).chain(OF_CONNECTIONS).collect();
+    let mut folders = vec![PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../amqp-client/src/handle"
+    ))];
+    let mut found = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.extend(methods_in(&fs::read_to_string(path)?));
+            }
+        }
+    }
+    assert!(
+        found.contains("Channel::queue_declare") && found.contains("Delivery::ack"),
+        "{found:?}"
+    );
+    let forgotten: Vec<_> = found
+        .iter()
+        .filter(|name| !covered.contains(name.as_str()))
+        .collect();
+    assert!(forgotten.is_empty(), "a case for each: {forgotten:?}");
+    Ok(())
 }

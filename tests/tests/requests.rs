@@ -2,6 +2,7 @@
 //! what is left.
 
 use std::error::Error;
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use amqp_client::protocol::ShortStr;
@@ -350,6 +351,37 @@ async fn transactions_commit_and_roll_back_what_is_published_and_settled() -> Ou
     channel.tx_commit().await?;
     channel.close().await?;
     assert_eq!(count(&elsewhere, &queue).await?, 0);
+    connection.close().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn calls_and_settlements_beside_a_commit_do_not_cost_the_connection() -> Outcome {
+    let (connection, channel) = open().await?;
+    let queue = own_queue(&channel).await?;
+    channel.tx_select().await?;
+    for _ in 0..50 {
+        channel.basic_publish("", &queue, "x").await?;
+        channel.tx_commit().await?;
+        let held = channel.basic_get(&queue).await?.ok_or("empty")?;
+        channel.basic_publish("", &queue, "y").await?;
+        let (first, declared, second) = tokio::join!(
+            channel.tx_commit().into_future(),
+            channel.queue_declare(&queue).passive().into_future(),
+            channel.tx_commit().into_future(),
+        );
+        first?;
+        declared?;
+        second?;
+        // Dropped halfway, with a delivery to requeue behind it.
+        let committing = channel.tx_commit().into_future();
+        drop(timeout(Duration::ZERO, committing).await);
+        drop(held);
+        channel.basic_publish("", &queue, "z").await?;
+        channel.tx_commit().await?;
+        assert_eq!(channel.queue_purge(&queue).await?.message_count, 3);
+    }
+    assert_eq!(connection.state(), State::Open);
     connection.close().await?;
     Ok(())
 }

@@ -36,6 +36,8 @@ pub(super) struct Channel {
     pub(super) settled: u64,
     /// What [`settled`](Self::settled) was at the last tx.commit, and is again after tx.rollback.
     pub(super) committed: u64,
+    /// What must not leave before tx.commit is answered, in frames: a run of them for each commit under way.
+    pub(super) deferred: VecDeque<Vec<u8>>,
     /// Timed-out calls that are still owed a reply.
     pub(super) timed_out: u32,
 }
@@ -93,6 +95,7 @@ pub(super) enum Purpose {
         no_ack: bool,
     },
     Recover,
+    Commit,
 }
 
 impl Purpose {
@@ -100,7 +103,12 @@ impl Purpose {
     fn tag(&self) -> Option<&ShortStr<'static>> {
         match self {
             Self::Consume { tag, .. } | Self::Cancel { tag } => Some(tag),
-            Self::Call | Self::OpenChannel | Self::CloseChannel | Self::Get { .. } | Self::Recover => None,
+            Self::Call
+            | Self::OpenChannel
+            | Self::CloseChannel
+            | Self::Get { .. }
+            | Self::Recover
+            | Self::Commit => None,
         }
     }
 }
@@ -132,6 +140,7 @@ impl Channel {
             delivered: 0,
             settled: 0,
             committed: 0,
+            deferred: VecDeque::new(),
             timed_out: 0,
         }
     }

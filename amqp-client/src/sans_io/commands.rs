@@ -65,10 +65,10 @@ impl Connection {
     ) -> Result<RequestId, CallError> {
         method.set_no_wait(false);
         self.put_call(key, &method)?;
-        let purpose = if M::ID == basic::Recover::ID {
-            Purpose::Recover
-        } else {
-            Purpose::Call
+        let purpose = match M::ID {
+            basic::Recover::ID => Purpose::Recover,
+            tx::Commit::ID => Purpose::Commit,
+            _ => Purpose::Call,
         };
         Ok(self.expect::<M>(now, key, purpose))
     }
@@ -164,7 +164,7 @@ impl Connection {
         if let Some(channel) = self.channel_slot(key) {
             match M::ID {
                 confirm::Select::ID if fresh => channel.next_confirm = Some(1),
-                tx::Commit::ID => channel.committed = channel.settled,
+                tx::Commit::ID => channel.begin_commit(),
                 tx::Rollback::ID => channel.settled = channel.committed,
                 _ => {}
             }
@@ -324,6 +324,8 @@ impl Connection {
                 waiting.push(request);
             }
         }
+        // A close may leave while a commit is under way; what waits behind the commit never does.
+        channel.deferred.clear();
         for request in waiting {
             self.call_deadlines.remove(&request);
             self.events.push_back(Event::Resolved {

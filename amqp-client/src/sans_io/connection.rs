@@ -322,10 +322,15 @@ impl Connection {
         self.outgoing.push_shared(octets);
     }
 
-    /// Appends a method frame, or says by how much it is too large and leaves everything as it was.
+    /// Appends a method frame, at once or [behind a commit](super::transactions), or says by how much it is too large and
+    /// leaves everything as it was.
     pub(super) fn put_method<M: Arguments>(&mut self, channel: ChannelId, method: &M) -> Result<(), TooLong> {
         let frame_max = self.send_frame_max;
-        self.put(|octets| frame::write_method(octets, channel, method, frame_max))
+        let encode = |octets: &mut Vec<u8>| frame::write_method(octets, channel, method, frame_max);
+        match self.deferred(channel) {
+            Some(octets) => encode(octets),
+            None => self.put(encode),
+        }
     }
 
     /// The channel of this key, while it is not over.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::channel::Channel;
 use super::connection::{Connection, deadline};
 use super::event::{ChannelKey, Event, RequestId};
 use crate::config::HeldBack;
@@ -50,7 +51,8 @@ impl Connection {
 
     /// Whether nothing holds this channel's publishes back.
     pub(crate) fn is_way_free(&self, key: ChannelKey) -> bool {
-        self.error.is_none() && self.gate.blocked.is_none() && !self.gate.full && self.flows(key)
+        let open = self.error.is_none() && self.gate.blocked.is_none() && !self.gate.full;
+        open && self.flows(key) && !self.commits(key)
     }
 
     /// Waits to publish, for at most `publish_timeout`: resolved by [`Event::MayPublish`] when the way is free, perhaps at
@@ -129,6 +131,7 @@ impl Connection {
                 reason: Arc::clone(reason),
             },
             None if !self.flows(key) => PublishError::Flow,
+            None if self.commits(key) => PublishError::Committing,
             None => PublishError::SendBufferFull,
         }
     }
@@ -217,9 +220,18 @@ impl Connection {
 
     /// Whether the server lets this channel publish.
     fn flows(&self, key: ChannelKey) -> bool {
-        let slot = self.channels.get(usize::from(key.id.0).wrapping_sub(1));
-        let channel = slot.and_then(Option::as_deref);
-        channel.is_some_and(|channel| channel.key == key && channel.flow)
+        self.peek_channel(key).is_some_and(|channel| channel.flow)
+    }
+
+    /// Whether an answer to tx.commit is awaited.
+    fn commits(&self, key: ChannelKey) -> bool {
+        self.peek_channel(key)
+            .is_some_and(|channel| !channel.deferred.is_empty())
+    }
+
+    fn peek_channel(&self, key: ChannelKey) -> Option<&Channel> {
+        let slot = self.channels.get(usize::from(key.id.0).checked_sub(1)?)?;
+        slot.as_deref().filter(|channel| channel.key == key)
     }
 
     /// Why a publish may not even wait.
@@ -236,7 +248,7 @@ impl Connection {
     }
 
     /// Tells everybody whose way has become free.
-    fn open_gate(&mut self) {
+    pub(super) fn open_gate(&mut self) {
         let mut waiters = std::mem::take(&mut self.gate.waiters);
         for waiter in &mut waiters {
             if !waiter.told && self.is_way_free(waiter.channel) {

@@ -209,6 +209,7 @@ impl Connection {
                     method: blamed(close.class_id, close.method_id),
                     connection_name: self.config.connection_name.as_deref().map(Into::into),
                 });
+                self.put_deferred(key);
                 let _ = self.put_method(id, &channel::CloseOk {});
                 self.channel_closed_by_server(key, &reason);
             }
@@ -250,6 +251,7 @@ impl Connection {
             Purpose::Cancel { tag } => self.cancel_ok(key, &tag),
             Purpose::Get { no_ack } => unsettled = !no_ack,
             Purpose::Recover => self.recovered(key),
+            Purpose::Commit => self.commit_answered(key),
             Purpose::Call => {}
         }
         let reply = Reply {

@@ -10,6 +10,7 @@
 //! | `publishing`, `gate` | messages out, and what holds them back |
 //! | `consumers` | deliveries in |
 //! | `deliveries` | settling what came |
+//! | `transactions` | what waits for tx.commit |
 //! | `outgoing` | octets on their way to the transport |
 //! | `limits` | how much received data may wait |
 //! | `heartbeat` | two clocks |
@@ -32,6 +33,7 @@ mod outgoing;
 mod publishing;
 mod shutdown;
 mod stats;
+mod transactions;
 
 pub use connection::Connection;
 pub use content::Message;

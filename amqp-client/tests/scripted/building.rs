@@ -130,12 +130,13 @@ fn every_request_is_the_method_it_is_named_after() {
     };
     assert_eq!(sent_by(s, c.basic_reject(tag)), reject.into());
     assert_eq!(sent_by(s, c.tx_select()), tx::Select {}.into());
-    assert_eq!(sent_by(s, c.tx_commit()), tx::Commit {}.into());
     assert_eq!(sent_by(s, c.tx_rollback()), tx::Rollback {}.into());
     assert_eq!(
         sent_by(s, c.channel_flow()),
         channel::Flow { active: true }.into()
     );
+    // Nothing follows a commit before it is answered.
+    assert_eq!(sent_by(s, c.tx_commit()), tx::Commit {}.into());
 }
 
 #[test]

@@ -1,13 +1,14 @@
-//! Settling several deliveries at once: what the others know of it, wherever they are.
+//! Settling several deliveries at once: what the others know of it, wherever they are; and transactions.
 
 use std::future::IntoFuture;
+use std::time::Duration;
 
 use amqp_client::protocol::DeliveryTag;
-use amqp_client::protocol::v0_9_1::{basic, tx};
-use amqp_client::{CallError, Refusal};
+use amqp_client::protocol::v0_9_1::{basic, channel, constants, queue, tx};
+use amqp_client::{CallError, Refusal, State};
 
-use crate::peer::{Sent, deliver, delivery, method_frame};
-use crate::wire::{Session, ack, next, poll, ready, reject};
+use crate::peer::{Sent, channel_close, deliver, delivery, method_frame};
+use crate::wire::{Session, ack, cancel, next, poll, ready, reject};
 
 fn ack_multiple(delivery_tag: u64) -> Sent {
     let ack = basic::Ack {
@@ -205,4 +206,81 @@ fn a_message_from_a_stream_is_only_ever_acked() {
     let mut sent = session.sent();
     sent.retain(|sent| !sent.is::<basic::Cancel<'_>>());
     assert_eq!(sent, (1..=6).map(ack).collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_leaves_between_a_commit_and_its_answer() {
+    let mut session = Session::open();
+    let channel = session.open_channel();
+    let consumer = session.consume(&channel, "c");
+    session.feed(&delivery(1, "c", 1, b"x", 10));
+    let sibling = session.open_channel();
+    let mut commit = channel.tx_commit().into_future();
+    assert!(poll(&mut commit).is_pending());
+    assert_eq!(session.sent(), [Sent::Method(1, tx::Commit {}.into())]);
+    // Not even if nobody waits for it any more.
+    drop(commit);
+    drop(consumer);
+    let mut publish = channel.basic_publish("", "q", "x").into_future();
+    assert!(poll(&mut publish).is_pending());
+    let mut second = channel.tx_commit().into_future();
+    assert!(poll(&mut second).is_pending());
+    let mut purge = channel.queue_purge("q").into_future();
+    assert!(poll(&mut purge).is_pending());
+    assert_eq!(session.sent(), []);
+    // The other channels go on.
+    ready(sibling.basic_ack(DeliveryTag(9)).into_future()).unwrap();
+    assert_eq!(session.sent().len(), 1);
+    session.send(1, &tx::CommitOk {});
+    let expected = [cancel("c"), reject(1), Sent::Method(1, tx::Commit {}.into())];
+    assert_eq!(session.sent(), expected);
+    assert!(poll(&mut publish).is_pending());
+    session.send(1, &tx::CommitOk {});
+    assert!(poll(&mut second).is_ready() && poll(&mut publish).is_ready());
+    let sent = session.sent();
+    assert!(
+        sent[0].is::<queue::Purge<'_>>() && sent[1].is::<basic::Publish<'_>>(),
+        "{sent:?}"
+    );
+}
+
+#[test]
+fn a_channel_that_ends_during_a_commit_is_closed_as_ever() {
+    // Closed by the server, with our close waiting.
+    let mut session = Session::open();
+    let channel = session.open_channel();
+    let mut commit = channel.tx_commit().into_future();
+    assert!(poll(&mut commit).is_pending());
+    let mut closing = Box::pin(channel.close());
+    assert!(poll(&mut closing).is_pending());
+    assert_eq!(session.sent().len(), 1);
+    session.send(1, &channel_close(constants::PRECONDITION_FAILED, "no"));
+    let sent = session.sent();
+    assert!(
+        sent[0].is::<channel::Close<'_>>() && sent[1].is::<channel::CloseOk>() && sent.len() == 2,
+        "{sent:?}"
+    );
+    session.send(1, &channel::CloseOk {});
+    assert!(poll(&mut commit).is_ready() && poll(&mut closing).is_ready());
+    assert_eq!(session.open_channel().id().0, 1);
+
+    // Poisoned, because the server does not answer.
+    let mut session = Session::open();
+    let channel = session.open_channel();
+    let mut calls = [
+        channel.tx_commit().into_future(),
+        channel.tx_commit().into_future(),
+    ];
+    for call in &mut calls {
+        assert!(poll(call).is_pending());
+    }
+    session.advance(Duration::from_secs(31));
+    let sent = session.sent();
+    assert!(
+        sent[0].is::<tx::Commit>() && sent[1].is::<channel::Close<'_>>() && sent.len() == 2,
+        "{sent:?}"
+    );
+    session.send(1, &channel::CloseOk {});
+    assert!(calls.iter_mut().all(|call| poll(call).is_ready()));
+    assert_eq!(session.connection.state(), State::Open);
 }

@@ -24,7 +24,8 @@ impl Channel {
     }
 
     /// Begins tx.commit: what was published and settled since the last one takes effect, and a new transaction begins.
-    /// RabbitMQ promises no more than that for several queues: a crash may leave half of it.
+    /// RabbitMQ promises no more than that for several queues: a crash may leave half of it. Until it has answered, nothing
+    /// else is sent on the channel, for which it would close the connection: methods wait, and publishing is held back.
     ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
