@@ -1,19 +1,14 @@
-//! Each request against a real broker, by its effect; what the broker takes of typed arguments; how a channel ends and
-//! what is left.
+//! Each request against a real broker, by its effect. What the broker takes of typed arguments stands in `arguments`.
 
 use std::error::Error;
 use std::future::IntoFuture;
 use std::time::Duration;
 
 use amqp_client::protocol::ShortStr;
-use amqp_client::protocol::v0_9_1::{basic, channel, constants, queue};
+use amqp_client::protocol::v0_9_1::{basic, channel, constants};
 use amqp_client::tokio::connect;
-use amqp_client::{
-    CallError, Channel, ChannelError, ConnectOptions, Connection, ConnectionError, DeadLetterStrategy,
-    Delivery, Overflow, QueueLeaderLocator, QueueMode, QueueType, Request, State, XMatch,
-};
+use amqp_client::{CallError, Channel, ChannelError, Connection, ConnectionError, Delivery, State, XMatch};
 use amqp_tests::broker::Broker;
-use serde_json::{Value, json};
 use tokio::time::timeout;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -51,132 +46,7 @@ fn closed_by_server(error: &CallError) -> Option<(String, u16)> {
     Some((name.to_owned(), close.reply_code.0))
 }
 
-type Declare<'a> = Request<'a, Channel, queue::Declare<'a>>;
-
-/// A queue's type and arguments as RabbitMQ lists them.
-type Declared = (&'static str, for<'a> fn(Declare<'a>) -> Declare<'a>, Value);
-
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// Every typed argument of queue.declare, on the type of queue that takes it.
-fn declared() -> Vec<Declared> {
-    vec![
-        (
-            "classic",
-            |declare| {
-                declare
-                    .queue_type(QueueType::Classic)
-                    .message_ttl(HOUR)
-                    .expires(HOUR)
-                    .max_length(1000)
-                    .max_length_bytes(1 << 40)
-                    .overflow(Overflow::RejectPublishDlx)
-                    .dead_letter_exchange("amq.fanout")
-                    .dead_letter_routing_key("dead")
-                    .max_priority(10)
-                    .single_active_consumer()
-                    .queue_mode(QueueMode::Lazy)
-            },
-            json!({
-                "x-queue-type": "classic", "x-message-ttl": 3_600_000, "x-expires": 3_600_000, "x-max-length": 1000,
-                "x-max-length-bytes": 1_u64 << 40, "x-overflow": "reject-publish-dlx",
-                "x-dead-letter-exchange": "amq.fanout", "x-dead-letter-routing-key": "dead", "x-max-priority": 10,
-                "x-single-active-consumer": true, "x-queue-mode": "lazy",
-            }),
-        ),
-        (
-            // What 3.10 takes no notice of is well formed and kept.
-            "version-2",
-            |declare| {
-                declare
-                    .queue_version(2)
-                    .queue_mode(QueueMode::Default)
-                    .consumer_timeout(HOUR)
-                    .stream_filter_size_bytes(16)
-            },
-            json!({
-                "x-queue-version": 2, "x-queue-mode": "default", "x-consumer-timeout": 3_600_000,
-                "x-stream-filter-size-bytes": 16,
-            }),
-        ),
-        (
-            "quorum",
-            |declare| {
-                declare
-                    .durable()
-                    .queue_type(QueueType::Quorum)
-                    .delivery_limit(3)
-                    .overflow(Overflow::RejectPublish)
-                    .dead_letter_exchange("")
-                    .dead_letter_routing_key("dead")
-                    .dead_letter_strategy(DeadLetterStrategy::AtLeastOnce)
-                    .quorum_initial_group_size(1)
-                    .queue_leader_locator(QueueLeaderLocator::Balanced)
-            },
-            json!({
-                "x-queue-type": "quorum", "x-delivery-limit": 3, "x-overflow": "reject-publish",
-                "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead",
-                "x-dead-letter-strategy": "at-least-once", "x-quorum-initial-group-size": 1,
-                "x-queue-leader-locator": "balanced",
-            }),
-        ),
-        (
-            "stream",
-            |declare| {
-                declare
-                    .durable()
-                    .queue_type(QueueType::Stream)
-                    .max_length_bytes(1 << 30)
-                    .max_age(HOUR)
-                    .stream_max_segment_size_bytes(1 << 20)
-                    .initial_cluster_size(1)
-                    .queue_leader_locator(QueueLeaderLocator::ClientLocal)
-            },
-            json!({
-                "x-queue-type": "stream", "x-max-length-bytes": 1 << 30, "x-max-age": "3600s",
-                "x-stream-max-segment-size-bytes": 1 << 20, "x-initial-cluster-size": 1,
-                "x-queue-leader-locator": "client-local",
-            }),
-        ),
-    ]
-}
-
-#[tokio::test]
-async fn typed_arguments_are_what_the_broker_lists() -> Outcome {
-    let broker = Broker::shared();
-    let vhost = format!("arguments-{}", std::process::id());
-    let connection = connect(broker.add_vhost(&vhost)?.as_str()).await?;
-    let channel = connection.open_channel().await?;
-    for (name, build, _) in declared() {
-        build(channel.queue_declare(name)).await?;
-    }
-    let list = [
-        "list_queues",
-        "-p",
-        &vhost,
-        "name",
-        "arguments",
-        "--formatter",
-        "json",
-        "--quiet",
-    ];
-    let listed: Vec<Value> = serde_json::from_str(&broker.rabbitmqctl(list)?)?;
-    for (name, _, expected) in declared() {
-        let queue = listed.iter().find(|queue| queue["name"] == name);
-        // Pairs of name and value, or an object: RabbitMQ's tools differ.
-        let arguments = match &queue.ok_or(name)?["arguments"] {
-            Value::Array(entries) => {
-                let entry =
-                    |entry: &Value| (entry[0].as_str().unwrap_or_default().to_owned(), entry[2].clone());
-                Value::Object(entries.iter().map(entry).collect())
-            }
-            object => object.clone(),
-        };
-        assert_eq!(arguments, expected, "{name}");
-    }
-    connection.close().await?;
-    Ok(())
-}
 
 #[tokio::test]
 async fn bindings_between_exchanges_route_until_they_are_unbound() -> Outcome {
@@ -416,89 +286,6 @@ async fn what_is_refused_here_costs_the_connection_there() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_channel_error_ends_one_channel_and_names_the_method() -> Outcome {
-    let (connection, channel) = open().await?;
-    let sibling = connection.open_channel().await?;
-    let queue = own_queue(&sibling).await?;
-    let mut consumer = channel.basic_consume(&queue).await?;
-    let bind = channel.queue_bind(&queue, "no such exchange", "").await;
-    let error = bind.unwrap_err();
-    assert_eq!(
-        closed_by_server(&error),
-        Some(("queue.bind".into(), constants::NOT_FOUND.0))
-    );
-    assert_eq!(
-        error.to_string(),
-        "the server closed the channel: 404 NOT_FOUND: no exchange 'no such exchange' in vhost '/' (queue.bind)"
-    );
-    // What follows on it says the same; nothing is sent on a channel that is over, and closing it again is no harm.
-    for again in [
-        channel.queue_purge(&queue).await.map(drop),
-        channel.close().await,
-        channel.close().await,
-    ] {
-        assert_eq!(
-            closed_by_server(&again.unwrap_err()),
-            Some(("queue.bind".into(), constants::NOT_FOUND.0))
-        );
-    }
-    let end = timeout(LIMIT, consumer.next()).await?.ok_or("no reason")?;
-    assert!(
-        end.unwrap_err().to_string().contains("no such exchange"),
-        "the consumer knows it too"
-    );
-    assert!(consumer.next().await.is_none());
-    // The others live, and the number is used again.
-    let successor = connection.open_channel().await?;
-    assert_eq!(successor.id(), channel.id());
-    assert_eq!(count(&successor, &queue).await?, 0);
-    assert_eq!(count(&sibling, &queue).await?, 0);
-    assert!(channel.queue_purge(&queue).await.is_err());
-    // A channel closed here.
-    successor.close().await?;
-    assert!(matches!(
-        successor.close().await,
-        Err(CallError::Channel(ChannelError::Closed))
-    ));
-    assert!(matches!(
-        successor.basic_qos(1).await,
-        Err(CallError::Channel(ChannelError::Closed))
-    ));
-    assert_eq!(count(&sibling, &queue).await?, 0);
-    assert_eq!(connection.state(), State::Open);
-    connection.close().await?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn channel_numbers_are_bounded_and_used_again() -> Outcome {
-    let mut options = ConnectOptions::try_from(Broker::shared().url())?;
-    options.config.channel_max = 3;
-    let connection = connect(options).await?;
-    for _ in 0..3 {
-        let mut channels = Vec::new();
-        for number in 1..=3 {
-            channels.push(connection.open_channel().await?);
-            assert_eq!(channels.last().map(|channel| channel.id().0), Some(number));
-        }
-        assert!(matches!(
-            connection.open_channel().await,
-            Err(CallError::Channel(ChannelError::NoFreeChannel { channel_max: 3 }))
-        ));
-        // One in the middle first.
-        let middle = channels.remove(1);
-        middle.close().await?;
-        assert_eq!(connection.open_channel().await?.id().0, 2);
-        for channel in channels {
-            channel.close().await?;
-        }
-    }
-    assert_eq!(connection.state(), State::Open);
-    connection.close().await?;
-    Ok(())
-}
-
 /// Names and text that are what the specification lets them be.
 #[tokio::test]
 async fn names_of_every_length_and_any_text() -> Outcome {
@@ -518,43 +305,64 @@ async fn names_of_every_length_and_any_text() -> Outcome {
     Ok(())
 }
 
-mod private_node {
-    use super::*;
-    use amqp_client::ConsumerError;
-    use amqp_tests::broker::Options;
-
-    #[tokio::test]
-    async fn a_consumer_that_settles_too_late_is_told_from_other_ends() -> Outcome {
-        let broker = Broker::start(&Options {
-            advanced: "[{rabbit, [{consumer_timeout, 1000}, {channel_tick_interval, 1000}]}].\n".into(),
-            ..Options::default()
-        })?;
-        let connection = connect(broker.url()).await?;
-        let channel = connection.open_channel().await?;
-        let queue = own_queue(&channel).await?;
-        channel.basic_publish("", &queue, "x").await?;
-        let mut consumer = channel.basic_consume(&queue).await?;
-        let held = timeout(LIMIT, consumer.next()).await?.ok_or("no delivery")??;
-        let end = timeout(LIMIT, consumer.next())
-            .await?
-            .ok_or("no reason")?
-            .unwrap_err();
-        let ConsumerError::Ended(amqp_client::ConsumerEnd::Channel(reason)) = end else {
-            return Err(end.into());
-        };
-        assert!(reason.is_consumer_timeout(), "{reason}");
-        let late = held.ack().await.unwrap_err();
-        assert!(matches!(late, CallError::Channel(reason) if reason.is_consumer_timeout()));
-        // Another 406 is not one.
-        let other = connection.open_channel().await?;
-        let error = other
-            .queue_declare(&queue)
-            .durable()
-            .exclusive()
-            .await
-            .unwrap_err();
-        assert!(matches!(error, CallError::Channel(reason) if !reason.is_consumer_timeout()));
-        connection.close().await?;
-        Ok(())
+#[tokio::test]
+async fn properties_that_the_broker_acts_on() -> Outcome {
+    let (connection, channel) = open().await?;
+    let (to, cc, bcc) = (
+        own_queue(&channel).await?,
+        own_queue(&channel).await?,
+        own_queue(&channel).await?,
+    );
+    channel
+        .basic_publish("", &to, "x")
+        .cc([cc.as_str()])
+        .bcc([bcc.as_str()])
+        .expiration(HOUR)
+        .await?;
+    for queue in [&to, &cc, &bcc] {
+        let delivery = get(&channel, queue).await?.ok_or("not routed")?;
+        let properties = delivery.properties();
+        assert_eq!(properties.expiration.ok_or("no expiration")?, "3600000");
+        let headers = properties.headers.ok_or("no headers")?;
+        assert!(headers.get("CC").is_some() && headers.get("BCC").is_none());
     }
+    // Expired before it is fetched, and dead-lettered: no waiting is needed to see it.
+    let dead = own_queue(&channel).await?;
+    let source = channel
+        .queue_declare("")
+        .exclusive()
+        .dead_letter_exchange("")
+        .dead_letter_routing_key(&dead)
+        .await?
+        .queue;
+    channel
+        .basic_publish("", &source, "late")
+        .expiration(Duration::ZERO)
+        .await?;
+    let mut consumer = channel.basic_consume(&dead).no_ack().await?;
+    let delivery = timeout(LIMIT, consumer.next()).await?.ok_or("ended")??;
+    assert_eq!(delivery.body(), b"late");
+    // One set of properties for many messages.
+    let properties = basic::Properties {
+        content_type: Some(ShortStr::from_static("text/plain")),
+        priority: Some(3),
+        ..Default::default()
+    };
+    for number in 0..3 {
+        channel
+            .basic_publish("", &to, number.to_string())
+            .properties(properties.clone())
+            .message_id(format!("id-{number}"))
+            .await?;
+    }
+    for number in 0..3 {
+        let delivery = get(&channel, &to).await?.ok_or("not routed")?;
+        let expected = basic::Properties {
+            message_id: Some(format!("id-{number}").try_into()?),
+            ..properties.clone()
+        };
+        assert_eq!(delivery.properties(), expected);
+    }
+    connection.close().await?;
+    Ok(())
 }

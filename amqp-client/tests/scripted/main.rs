@@ -9,6 +9,7 @@ mod handshake;
 mod limits;
 mod overtaking;
 mod peer;
+mod pitfalls;
 mod publishing;
 mod receiving;
 mod requests;

@@ -1,0 +1,188 @@
+//! Channels of a real broker: how they end and what is left, their numbers, and calls that overtake nothing.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use amqp_client::protocol::v0_9_1::{Method, constants};
+use amqp_client::tokio::connect;
+use amqp_client::{CallError, Channel, ChannelError, ConnectOptions, Connection, State};
+use amqp_tests::broker::Broker;
+use tokio::time::timeout;
+
+type Failure = Box<dyn Error + Send + Sync>;
+type Outcome = Result<(), Failure>;
+
+/// What the slowest step takes on a busy machine, times ten.
+const LIMIT: Duration = Duration::from_secs(60);
+
+async fn open() -> Result<(Connection, Channel), Failure> {
+    let connection = connect(Broker::shared().url()).await?;
+    let channel = connection.open_channel().await?;
+    Ok((connection, channel))
+}
+
+/// A queue that ends with its connection.
+async fn own_queue(channel: &Channel) -> Result<String, CallError> {
+    Ok(channel.queue_declare("").exclusive().await?.queue.to_string())
+}
+
+async fn count(channel: &Channel, queue: &str) -> Result<u32, CallError> {
+    Ok(channel.queue_declare(queue).passive().await?.message_count)
+}
+
+/// The method that a close blames, by name, and its code.
+fn closed_by_server(error: &CallError) -> Option<(String, u16)> {
+    let CallError::Channel(ChannelError::ClosedByServer(close)) = error else {
+        return None;
+    };
+    Some((Method::name_of(close.method?)?.to_owned(), close.reply_code.0))
+}
+
+#[tokio::test]
+async fn a_channel_error_ends_one_channel_and_names_the_method() -> Outcome {
+    let (connection, channel) = open().await?;
+    let sibling = connection.open_channel().await?;
+    let queue = own_queue(&sibling).await?;
+    let mut consumer = channel.basic_consume(&queue).await?;
+    let bind = channel.queue_bind(&queue, "no such exchange", "").await;
+    let error = bind.unwrap_err();
+    assert_eq!(
+        closed_by_server(&error),
+        Some(("queue.bind".into(), constants::NOT_FOUND.0))
+    );
+    assert_eq!(
+        error.to_string(),
+        "the server closed the channel: 404 NOT_FOUND: no exchange 'no such exchange' in vhost '/' (queue.bind)"
+    );
+    // What follows on it says the same; nothing is sent on a channel that is over, and closing it again is no harm.
+    for again in [
+        channel.queue_purge(&queue).await.map(drop),
+        channel.close().await,
+        channel.close().await,
+    ] {
+        assert_eq!(
+            closed_by_server(&again.unwrap_err()),
+            Some(("queue.bind".into(), constants::NOT_FOUND.0))
+        );
+    }
+    let end = timeout(LIMIT, consumer.next()).await?.ok_or("no reason")?;
+    assert!(
+        end.unwrap_err().to_string().contains("no such exchange"),
+        "the consumer knows it too"
+    );
+    assert!(consumer.next().await.is_none());
+    // The others live, and the number is used again.
+    let successor = connection.open_channel().await?;
+    assert_eq!(successor.id(), channel.id());
+    assert_eq!(count(&successor, &queue).await?, 0);
+    assert_eq!(count(&sibling, &queue).await?, 0);
+    assert!(channel.queue_purge(&queue).await.is_err());
+    // A channel closed here.
+    successor.close().await?;
+    assert!(matches!(
+        successor.close().await,
+        Err(CallError::Channel(ChannelError::Closed))
+    ));
+    assert!(matches!(
+        successor.basic_qos(1).await,
+        Err(CallError::Channel(ChannelError::Closed))
+    ));
+    assert_eq!(count(&sibling, &queue).await?, 0);
+    assert_eq!(connection.state(), State::Open);
+    connection.close().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn channel_numbers_are_bounded_and_used_again() -> Outcome {
+    let mut options = ConnectOptions::try_from(Broker::shared().url())?;
+    options.config.channel_max = 3;
+    let connection = connect(options).await?;
+    for _ in 0..3 {
+        let mut channels = Vec::new();
+        for number in 1..=3 {
+            channels.push(connection.open_channel().await?);
+            assert_eq!(channels.last().map(|channel| channel.id().0), Some(number));
+        }
+        assert!(matches!(
+            connection.open_channel().await,
+            Err(CallError::Channel(ChannelError::NoFreeChannel { channel_max: 3 }))
+        ));
+        // One in the middle first.
+        let middle = channels.remove(1);
+        middle.close().await?;
+        assert_eq!(connection.open_channel().await?.id().0, 2);
+        for channel in channels {
+            channel.close().await?;
+        }
+    }
+    assert_eq!(connection.state(), State::Open);
+    connection.close().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn pitfall_01_dropped_and_concurrent_declares_get_their_own_replies() -> Outcome {
+    let (connection, channel) = open().await?;
+    let name = own_queue(&channel).await?.replace("amq.gen", "own");
+    let mut names = BTreeSet::new();
+    for round in 0..100 {
+        // The server makes names up: a reply that went astray would show.
+        let dropped = channel.queue_declare("").exclusive().into_future();
+        drop(timeout(Duration::ZERO, dropped).await);
+        let own = format!("{name}-{round}");
+        let (named, one, other) = tokio::join!(
+            channel.queue_declare(&own).exclusive().into_future(),
+            channel.queue_declare("").exclusive().into_future(),
+            channel.queue_declare("").exclusive().into_future(),
+        );
+        assert_eq!(named?.queue, own.as_str());
+        assert!(names.insert(one?.queue.to_string()) && names.insert(other?.queue.to_string()));
+    }
+    assert_eq!(connection.state(), State::Open);
+    connection.close().await?;
+    Ok(())
+}
+
+mod private_node {
+    use super::*;
+    use amqp_client::ConsumerError;
+    use amqp_tests::broker::Options;
+
+    #[tokio::test]
+    async fn a_consumer_that_settles_too_late_is_told_from_other_ends() -> Outcome {
+        let broker = Broker::start(&Options {
+            advanced: "[{rabbit, [{consumer_timeout, 1000}, {channel_tick_interval, 1000}]}].\n".into(),
+            ..Options::default()
+        })?;
+        let connection = connect(broker.url()).await?;
+        let channel = connection.open_channel().await?;
+        let queue = own_queue(&channel).await?;
+        channel.basic_publish("", &queue, "x").await?;
+        let mut consumer = channel.basic_consume(&queue).await?;
+        let held = timeout(LIMIT, consumer.next()).await?.ok_or("no delivery")??;
+        let end = timeout(LIMIT, consumer.next())
+            .await?
+            .ok_or("no reason")?
+            .unwrap_err();
+        let ConsumerError::Ended(amqp_client::ConsumerEnd::Channel(reason)) = end else {
+            return Err(end.into());
+        };
+        assert!(reason.is_consumer_timeout(), "{reason}");
+        let late = held.ack().await.unwrap_err();
+        assert!(matches!(late, CallError::Channel(reason) if reason.is_consumer_timeout()));
+        // Another 406 is not one.
+        let other = connection.open_channel().await?;
+        let error = other
+            .queue_declare(&queue)
+            .durable()
+            .exclusive()
+            .await
+            .unwrap_err();
+        assert!(matches!(error, CallError::Channel(reason) if !reason.is_consumer_timeout()));
+        connection.close().await?;
+        Ok(())
+    }
+}
