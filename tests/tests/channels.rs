@@ -5,9 +5,12 @@ use std::error::Error;
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use amqp_client::protocol::v0_9_1::{Method, constants};
+use amqp_client::protocol::v0_9_1::{Method, confirm, constants};
 use amqp_client::tokio::connect;
-use amqp_client::{CallError, Channel, ChannelError, ConnectOptions, Connection, State};
+use amqp_client::{
+    CallError, Channel, ChannelError, ConnectOptions, Connection, ConnectionError, QueueType, State,
+    StreamOffset,
+};
 use amqp_tests::broker::Broker;
 use tokio::time::timeout;
 
@@ -142,6 +145,125 @@ async fn pitfall_01_dropped_and_concurrent_declares_get_their_own_replies() -> O
         assert!(names.insert(one?.queue.to_string()) && names.insert(other?.queue.to_string()));
     }
     assert_eq!(connection.state(), State::Open);
+    connection.close().await?;
+    Ok(())
+}
+
+/// What this use of a channel cost, and the code that said so; nothing, when all went well.
+async fn cost(act: impl AsyncFnOnce(&Channel) -> Result<(), CallError>) -> Result<Cost, Failure> {
+    let (connection, channel) = open().await?;
+    let outcome = act(&channel).await;
+    // What is not answered shows at the next call.
+    let cost = match outcome.and(channel.basic_qos(1).await.map(drop)) {
+        Ok(()) => None,
+        Err(CallError::Channel(ChannelError::ClosedByServer(close))) => Some(("channel", close.reply_code.0)),
+        Err(CallError::Channel(ChannelError::Connection(ConnectionError::ClosedByServer(close)))) => {
+            Some(("connection", close.reply_code.0))
+        }
+        Err(other) => return Err(other.into()),
+    };
+    // It is over where that was the cost.
+    connection.close().await.ok();
+    Ok(cost)
+}
+
+type Cost = Option<(&'static str, u16)>;
+
+#[tokio::test]
+async fn what_only_the_server_can_tell_costs_what_the_documentation_says() -> Outcome {
+    let (connection, channel) = open().await?;
+    let [stream, quorum] = ["stream", "quorum"].map(|name| format!("{name}-costs-{}", std::process::id()));
+    let declare = |name| channel.queue_declare(name).durable();
+    declare(&stream).queue_type(QueueType::Stream).await?;
+    declare(&quorum).queue_type(QueueType::Quorum).await?;
+    channel.basic_publish("", &stream, "x").await?;
+    let (not_implemented, precondition) = (
+        Some(("connection", constants::NOT_IMPLEMENTED.0)),
+        Some(("channel", constants::PRECONDITION_FAILED.0)),
+    );
+    let no_ack = cost(async |channel| {
+        let consume = channel.basic_consume(&stream).no_ack().prefetch_count(5);
+        consume.await.map(drop)
+    });
+    assert_eq!(no_ack.await?, not_implemented, "no_ack");
+    let no_prefetch = cost(async |channel| channel.basic_consume(&stream).prefetch_count(0).await.map(drop));
+    assert_eq!(no_prefetch.await?, precondition, "prefetch 0");
+    let get = cost(async |channel| channel.basic_get(&stream).await.map(drop));
+    assert_eq!(get.await?, not_implemented, "get");
+    let recover = cost(async |channel| {
+        let mut consumer = channel
+            .basic_consume(&stream)
+            .stream_offset(StreamOffset::First)
+            .await?;
+        let delivery = consumer.next().await;
+        let recovered = channel.basic_recover().await.map(drop);
+        drop(delivery);
+        recovered
+    });
+    assert_eq!(
+        recover.await?,
+        Some(("connection", constants::INTERNAL_ERROR.0)),
+        "recover"
+    );
+    let if_unused = cost(async |channel| channel.queue_delete(&quorum).if_unused().await.map(drop));
+    assert_eq!(if_unused.await?, not_implemented, "if_unused");
+    let if_empty = cost(async |channel| channel.queue_delete(&quorum).if_empty().await.map(drop));
+    assert_eq!(if_empty.await?, not_implemented, "if_empty");
+    let global = cost(async |channel| {
+        channel.basic_qos(5).global().await?;
+        channel.basic_consume(&quorum).await.map(drop)
+    });
+    assert_eq!(global.await?, not_implemented, "global");
+    let select = cost(async |channel| {
+        channel.call(confirm::Select::default()).await?;
+        channel.tx_select().await.map(drop)
+    });
+    assert_eq!(select.await?, precondition, "tx.select");
+    let exchange_type = cost(async |channel| channel.exchange_declare("x", "no-such-type").await.map(drop));
+    assert_eq!(
+        exchange_type.await?,
+        Some(("connection", constants::COMMAND_INVALID.0))
+    );
+    // Ten years are the most.
+    let day = Duration::from_secs(24 * 3600);
+    for (days, code) in [(3650, None), (3651, precondition)] {
+        let time = day * days;
+        let ttl = cost(async |channel| {
+            channel
+                .queue_declare("")
+                .exclusive()
+                .message_ttl(time)
+                .await
+                .map(drop)
+        });
+        assert_eq!(ttl.await?, code, "x-message-ttl of {days} days");
+        let expires = cost(async |channel| {
+            channel
+                .queue_declare("")
+                .exclusive()
+                .expires(time)
+                .await
+                .map(drop)
+        });
+        assert_eq!(expires.await?, code, "x-expires of {days} days");
+        let expiration = cost(async |channel| {
+            let published = channel.basic_publish("", "nowhere", "x").expiration(time).await;
+            published.map_err(|_| CallError::Channel(ChannelError::Closed))
+        });
+        assert_eq!(expiration.await?, code, "expiration of {days} days");
+    }
+    let never = cost(async |channel| {
+        channel
+            .queue_declare("")
+            .exclusive()
+            .expires(Duration::ZERO)
+            .await
+            .map(drop)
+    });
+    assert_eq!(never.await?, precondition, "x-expires of 0");
+    for queue in [&stream, &quorum] {
+        channel.queue_delete(queue).await?;
+    }
     connection.close().await?;
     Ok(())
 }

@@ -60,7 +60,7 @@ impl<'a, C> Request<'a, C, Consume<'a>> {
     }
 
     /// Deliveries count as settled when they are sent. Nothing limits how many come, and what a program did not handle is
-    /// lost with it.
+    /// lost with it. A stream refuses it with the end of the connection (540).
     pub fn no_ack(self) -> Self {
         self.set(|consume| consume.method.no_ack = true)
     }
@@ -175,6 +175,23 @@ impl Future for StartConsumer<'_> {
 /// A consumer: a [`Stream`] of deliveries that ends, once, with the reason as its last item.
 ///
 /// Dropping it cancels it at the server, and requeues what it did not hand out.
+///
+/// ```no_run
+/// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
+/// use amqp_client::ConsumerError;
+///
+/// let mut consumer = channel.basic_consume("orders").await?;
+/// loop {
+///     match consumer.next().await {
+///         Some(Ok(delivery)) => delivery.ack().await?,
+///         Some(Err(ConsumerError::TooLarge(message))) => message.into_delivery().reject().await?,
+///         Some(Err(end)) => println!("no more: {end}"),
+///         None => break,
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a consumer that is dropped is cancelled"]
 pub struct Consumer {
@@ -228,7 +245,7 @@ impl Consumer {
 
     /// Stops consuming, and gives what had come and was not handed out, in order. When the consumer ends for another
     /// reason, before or meanwhile, that is the last item, as [`next`](Self::next) would give it; one that has ended is
-    /// not cancelled again.
+    /// not cancelled again. Behind a [`drain`](Self::drain) that was dropped halfway this gives what has come by now.
     ///
     /// Dropping the future cancels nevertheless, and requeues what had come.
     ///

@@ -143,6 +143,16 @@ impl Delivery {
 
     /// Leaves the delivery unsettled, to be settled [by its tag](Channel::basic_ack), or to be requeued when its channel
     /// ends.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
+    /// if let Some(delivery) = channel.basic_get("orders").await? {
+    ///     let message = delivery.detach();
+    ///     channel.basic_ack(message.delivery_tag()).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn detach(mut self) -> Message {
         if let Some(channel) = self.unsettled.take() {
             channel.with(|inner, _| inner.core.note_settled());

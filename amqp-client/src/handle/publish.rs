@@ -74,7 +74,7 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
         )
     }
 
-    /// How long the message may wait in a queue, in whole milliseconds, rounded up. At most 49 days.
+    /// How long the message may wait in a queue, in whole milliseconds, rounded up. At most ten years.
     pub fn expiration(mut self, expiration: Duration) -> Self {
         let milliseconds = expiration.as_nanos().div_ceil(1_000_000);
         let expiration = self.keep("expiration", milliseconds.to_string());

@@ -28,7 +28,7 @@ impl Channel {
 
     /// Begins basic.recover: the server requeues all that it delivered on the channel and that is not settled. Once this is
     /// done, deliveries that came before are settled as [`Delivery`](crate::Delivery) understands it, and what consumers
-    /// had not handed out is forgotten: all of it comes again. RabbitMQ closes the connection (540) when a stream's
+    /// had not handed out is forgotten: all of it comes again. RabbitMQ closes the connection (541) when a stream's
     /// deliveries are among them.
     ///
     /// ```no_run

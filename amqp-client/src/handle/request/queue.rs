@@ -131,9 +131,9 @@ impl<'a, C> Request<'a, C, queue::Declare<'a>> {
     typed_arguments! {
         /// `x-queue-type`: classic unless the virtual host says otherwise.
         queue_type(QueueType) "x-queue-type"
-        /// `x-message-ttl`: how long a message waits before it is dropped or dead-lettered. At most 49 days.
+        /// `x-message-ttl`: how long a message waits before it is dropped or dead-lettered. At most ten years.
         message_ttl(Duration) "x-message-ttl"
-        /// `x-expires`: how long the queue stays when nobody uses it. Not zero; at most 49 days.
+        /// `x-expires`: how long the queue stays when nobody uses it. Not zero; at most ten years.
         expires(Duration) "x-expires"
         /// `x-max-length`: the most messages that wait.
         max_length(u64) "x-max-length"
