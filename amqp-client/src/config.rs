@@ -1,11 +1,11 @@
 //! What a connection wants of the server: identity, limits and times. Where the server is stands in
 //! [`ConnectOptions`](crate::ConnectOptions).
 
-use std::fmt;
 use std::time::Duration;
 
 use amqp_protocol::FieldTable;
 
+use crate::credentials::Credentials;
 use crate::settings::settings;
 
 settings! {
@@ -90,53 +90,4 @@ pub enum HeldBack {
     Wait,
     /// It fails at once, and so do those that wait already.
     Fail,
-}
-
-/// How the client proves who it is. [`fmt::Debug`] hides every secret.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Credentials {
-    /// SASL mechanism PLAIN: user and password in clear text, as safe as the transport is.
-    Plain {
-        /// The user's name.
-        user: String,
-        /// The user's password.
-        password: String,
-    },
-}
-
-impl Credentials {
-    /// User and password for the mechanism PLAIN.
-    pub fn plain(user: impl Into<String>, password: impl Into<String>) -> Self {
-        Self::Plain {
-            user: user.into(),
-            password: password.into(),
-        }
-    }
-
-    /// The name of the SASL mechanism, as in connection.start-ok.
-    pub fn mechanism(&self) -> &'static str {
-        match self {
-            Self::Plain { .. } => "PLAIN",
-        }
-    }
-
-    /// The response of connection.start-ok.
-    pub(crate) fn response(&self) -> Vec<u8> {
-        match self {
-            Self::Plain { user, password } => [b"\0", user.as_bytes(), b"\0", password.as_bytes()].concat(),
-        }
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain { user, .. } => f
-                .debug_struct("Plain")
-                .field("user", user)
-                .field("password", &format_args!("(hidden)"))
-                .finish(),
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::error::ConnectionError;
+use crate::error::{ConnectionError, ProviderError};
 use crate::options::{Host, UriError};
 
 /// Why no connection was made.
@@ -19,7 +19,7 @@ use crate::options::{Host, UriError};
 ///     for attempt in error.attempts() {
 ///         println!("{} failed at {}: {}", attempt.host, attempt.phase, attempt.error);
 ///     }
-///     let refused = |error: &_| matches!(error, ConnectionError::AuthenticationRefused(_));
+///     let refused = |error: &_| matches!(error, ConnectionError::AuthenticationRefused { .. });
 ///     if error.attempts().iter().any(|attempt| refused(&attempt.error)) {
 ///         println!("is the password right?");
 ///     }
@@ -38,6 +38,9 @@ pub enum ConnectError {
     /// TLS is asked for, and this build cannot speak it. Nothing was sent.
     #[error("TLS needs the Cargo feature `tls` of amqp-client")]
     TlsNotEnabled,
+    /// The provider of the credentials has no secret, in no round. Nothing was sent.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
     /// Every attempt failed; there was at least one. Those that failed alike are printed once, with their number.
     #[error("cannot connect: {}", List(.0))]
     Failed(Arc<[FailedAttempt]>),

@@ -1,5 +1,6 @@
 //! What can go wrong, sorted by whose fault it is: the server's, the caller's, the transport's. Nothing is retried here.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -23,28 +24,73 @@ pub enum ConnectionError {
     /// The server sent connection.close. For [one of its codes](Self::is_connection_forced) nobody here is to blame.
     #[error("the server closed the connection: {0}")]
     ClosedByServer(Close),
-    /// The server refused user or password with connection.close.
-    #[error("authentication refused: {0}")]
-    AuthenticationRefused(Close),
+    /// The server refused the credentials: with connection.close, or by ending the stream behind connection.start-ok,
+    /// which some servers do instead. A stream that ends there for another reason looks the same.
+    #[error("authentication refused: {}", reason(close))]
+    AuthenticationRefused {
+        /// What it said, if anything.
+        close: Option<Close>,
+    },
     /// The server refused the virtual host with connection.close: there is none of this name, or it is not this user's.
     #[error("virtual host refused: {0}")]
     VirtualHostRefused(Close),
     /// The server speaks another protocol version and said which.
     #[error("the server speaks {0}, not AMQP 0-9-1")]
     VersionRefused(ProtocolHeader),
-    /// The server does not offer the SASL mechanism of the credentials.
-    #[error("the server offers the mechanisms {offered:?}, not {wanted}")]
+    /// The server offers none of the SASL mechanisms of the credentials.
+    #[error("the server offers the mechanisms {offered:?}, and none of {wanted:?}")]
     MechanismNotOffered {
-        /// The mechanism of the configured credentials.
-        wanted: &'static str,
+        /// The mechanisms of the credentials, in their order, separated by spaces.
+        wanted: String,
         /// The server's list, separated by spaces.
         offered: String,
+    },
+    /// A SASL mechanism had no response, or panicked before.
+    #[error("SASL mechanism {mechanism}: {error}")]
+    MechanismFailed {
+        /// The mechanism's name.
+        mechanism: String,
+        /// What it said.
+        error: Arc<dyn Error + Send + Sync>,
+    },
+    /// The response of a SASL mechanism, such as a long token, does not fit: before connection.tune a frame has at most
+    /// 4,096 octets. Nothing of it was sent.
+    #[error(
+        "the response of SASL mechanism {mechanism} has {octets} octets, and {room} fit into a frame, which before tuning \
+         has 4096 at most"
+    )]
+    ResponseTooLong {
+        /// The mechanism's name.
+        mechanism: String,
+        /// The octets of the response.
+        octets: usize,
+        /// How many fit beside the other arguments, the client properties above all.
+        room: usize,
+    },
+    /// The server sent challenge after challenge and would not come to an end.
+    #[error("the server sent more than {limit} challenges")]
+    TooManyChallenges {
+        /// How many are answered.
+        limit: u32,
     },
     /// The server proposed frames smaller than the 4,096 octets that the protocol demands.
     #[error("the server's frame_max {offered} is below 4096")]
     FrameMaxTooSmall {
         /// The octets that connection.tune proposed.
         offered: u32,
+    },
+    /// The server did not take the agreed `frame_max`, which the setting had made smaller than its offer: newer RabbitMQ
+    /// wants 8,192 at least. Set `frame_max` to that, or to 0 for the server's own. Servers that only end the stream there
+    /// are taken to mean this when the agreed size was below 8,192.
+    #[error(
+        "the server refused frame_max {frame_max}, set it to 8192 or more: {}",
+        reason(close)
+    )]
+    FrameMaxRefused {
+        /// The octets that connection.tune-ok agreed on.
+        frame_max: u32,
+        /// What the server said, if anything.
+        close: Option<Close>,
     },
     /// A setting does not fit its field in the handshake.
     #[error("{setting}: {error}")]
@@ -72,8 +118,8 @@ pub enum ConnectionError {
         /// The server's reason, such as `low on memory`.
         reason: Arc<str>,
     },
-    /// The server ended the stream without connection.close. While [awaiting tune](State::AwaitingTune) this is how some
-    /// servers refuse credentials.
+    /// The server ended the stream without connection.close. While [awaiting open-ok](State::AwaitingOpenOk) it refused
+    /// the limits of tune-ok or the virtual host: which, cannot be told.
     #[error("the server ended the stream while {state}")]
     EndOfStream {
         /// What the connection was doing.
@@ -105,6 +151,31 @@ impl ConnectionError {
     pub fn is_connection_forced(&self) -> bool {
         matches!(self, Self::ClosedByServer(close) if close.reply_code == constants::CONNECTION_FORCED)
     }
+}
+
+/// What a close says, or that there was none.
+fn reason(close: &Option<Close>) -> String {
+    match close {
+        Some(close) => close.to_string(),
+        None => "it ended the stream without a word".to_owned(),
+    }
+}
+
+/// Why a provider of secrets has none, in its own words.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the provider of the credentials has no secret: {0}")]
+pub struct ProviderError(pub(crate) Arc<dyn Error + Send + Sync>);
+
+/// Why a secret is not kept fresh any more. The connection is open until the server objects to the old one.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefreshError {
+    /// The provider had none before the old one expired.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The server was not told, or did not answer.
+    #[error(transparent)]
+    Call(#[from] CallError),
 }
 
 /// Why a channel ended, or never opened. Other channels of its connection live on, unless it says

@@ -50,21 +50,24 @@ pub use amqp_protocol as protocol;
 
 mod config;
 mod connect_error;
+mod credentials;
 pub mod driver;
 mod error;
 mod handle;
 mod options;
 pub mod sans_io;
 mod secret;
+mod server_properties;
 mod settings;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
-pub use config::{Config, Credentials, HeldBack};
+pub use config::{Config, HeldBack};
 pub use connect_error::{ConnectError, ConnectPhase, FailedAttempt};
+pub use credentials::{Credentials, IssueError, IssuedSecret, Mechanism, MechanismError, SecretProvider};
 pub use error::{
-    CallError, ChannelError, Close, ConnectionError, PeerViolation, PublishError, Refusal, ShutdownError,
-    TransportError, Violation,
+    CallError, ChannelError, Close, ConnectionError, PeerViolation, ProviderError, PublishError,
+    RefreshError, Refusal, ShutdownError, TransportError, Violation,
 };
 pub use handle::{
     Call, Channel, Connection, ConnectionEvent, Consume, Consumer, ConsumerError, DeadLetterStrategy,
@@ -78,3 +81,4 @@ pub use options::{
 };
 pub use sans_io::{Body, ConsumerEnd, Message, State, Stats, Unfinished};
 pub use secret::Secret;
+pub use server_properties::{Capabilities, ServerProperties};

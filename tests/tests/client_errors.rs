@@ -36,7 +36,7 @@ async fn a_wrong_password_is_refused_at_once() {
     let start = Instant::now();
     let error = connect(options).await.unwrap_err();
     assert!(
-        matches!(&error, ConnectionError::AuthenticationRefused(_)),
+        matches!(&error, ConnectionError::AuthenticationRefused { close: Some(_) }),
         "{error}"
     );
     assert!(
@@ -179,12 +179,28 @@ async fn the_connections_name_and_the_brokers_properties() {
     let name = format!("named-{}", std::process::id());
     options.config.connection_name = Some(name.clone());
     let connection = connect(options).await.unwrap();
-    let properties = connection.server_properties();
-    assert_eq!(properties.get("product").unwrap().as_str(), Some("RabbitMQ"));
+    let server = connection.server_properties();
+    assert_eq!(server.product.as_deref(), Some("RabbitMQ"));
+    let running = Broker::shared().rabbitmqctl(["-q", "version"]).unwrap();
+    assert_eq!(server.version.as_deref(), Some(running.trim()));
+    assert!(server.platform.is_some() && server.cluster_name.is_some() && server.information.is_some());
+    let capabilities = server.capabilities;
+    assert!(capabilities.publisher_confirms && capabilities.basic_nack && capabilities.connection_blocked);
+    assert!(capabilities.authentication_failure_close && capabilities.consumer_priorities);
     let listed = Broker::shared()
         .rabbitmqctl(["-q", "list_connections", "client_properties"])
         .unwrap();
-    assert!(listed.contains(&name), "{listed}");
+    let ours = listed.lines().find(|line| line.contains(&name)).expect(&listed);
+    for property in [
+        "\"product\",\"amqp-client\"",
+        "\"platform\",\"Rust\"",
+        "\"information\"",
+        "\"authentication_failure_close\",true",
+        "\"publisher_confirms\",true",
+        concat!("\"version\",\"", env!("CARGO_PKG_VERSION"), "\""),
+    ] {
+        assert!(ours.contains(property), "{property} in {ours}");
+    }
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use amqp_protocol::ShortStr;
 use amqp_protocol::v0_9_1::constants;
-use amqp_protocol::{FieldTable, ShortStr};
 
 use super::channel::{Channel, ChannelHandle};
 use super::events::Events;
@@ -13,6 +13,7 @@ use super::waiting::Replied;
 use crate::config::Config;
 use crate::error::{CallError, ChannelError, ConnectionError, ShutdownError};
 use crate::sans_io::{State, Stats, Unfinished};
+use crate::server_properties::ServerProperties;
 
 /// A connection to a server. Clones are the same connection; it closes in order when the last of them, and of its channels,
 /// consumers and deliveries, is dropped.
@@ -21,7 +22,7 @@ use crate::sans_io::{State, Stats, Unfinished};
 /// A program that ends, or a runtime that is dropped, ends the driver too: await [`close`](Self::close) before.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    handle: Arc<ConnectionHandle>,
+    pub(super) handle: Arc<ConnectionHandle>,
 }
 
 /// Closes the connection when the last user of it is gone. The driver does not hold it.
@@ -194,7 +195,7 @@ impl Connection {
     }
 
     /// What the server said of itself; empty before connection.start.
-    pub fn server_properties(&self) -> FieldTable<'static> {
+    pub fn server_properties(&self) -> ServerProperties {
         self.handle
             .shared
             .with(|inner| inner.core.server_properties().clone())

@@ -11,6 +11,7 @@ mod delivery;
 mod events;
 mod get;
 mod publish;
+mod secret;
 mod shared;
 mod waiting;
 

@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::uri::INFINITY;
 use super::{ConnectOptions, ServerName, TlsOptions, TlsRoots};
-use crate::config::{Config, Credentials};
+use crate::config::Config;
 
 /// What stands for itself is letters, digits and these four.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -24,9 +24,11 @@ const ENCODED_VALUE: &AsciiSet = &ENCODED.remove(b'/');
 
 impl fmt::Display for ConnectOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Credentials::Plain { user, .. } = &self.config.credentials;
         let scheme = if self.tls.is_some() { "amqps" } else { "amqp" };
-        write!(f, "{scheme}://{}@", utf8_percent_encode(user, ENCODED))?;
+        write!(f, "{scheme}://")?;
+        if let Some(user) = self.config.credentials.user() {
+            write!(f, "{}@", utf8_percent_encode(user, ENCODED))?;
+        }
         for (at, host) in self.hosts.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             let port = host.port;
@@ -55,6 +57,12 @@ struct Query<'a, 'f> {
 impl Query<'_, '_> {
     fn config(&mut self, config: &Config) -> fmt::Result {
         let default = Config::default();
+        let mechanisms = || config.credentials.mechanisms();
+        if !mechanisms().eq(default.credentials.mechanisms()) {
+            for name in mechanisms() {
+                self.put_text("auth_mechanism", &name.to_ascii_lowercase())?;
+            }
+        }
         if let Some(heartbeat) = config.heartbeat {
             self.put("heartbeat", heartbeat)?;
         }

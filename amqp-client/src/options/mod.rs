@@ -72,7 +72,7 @@ settings! {
     /// | `frame_max` | octets: 0, or at least 4096 | [`Config::frame_max`](field@Config::frame_max) |
     /// | `locale` | text | [`Config::locale`](field@Config::locale) |
     /// | `name` | text | [`Config::connection_name`](field@Config::connection_name) |
-    /// | `auth_mechanism` | `plain`; may be repeated, first choice first | the mechanism of [`Config::credentials`](field@Config::credentials) |
+    /// | `auth_mechanism` | `plain`, `amqplain`, `external`, `anonymous` or `rabbit-cr-demo`; may be repeated, first choice first | the mechanisms of [`Config::credentials`](field@Config::credentials) |
     ///
     /// Seconds may have a fraction (`0.5`), except those of `heartbeat`. Of the times only `heartbeat` and `retry_delay` may
     /// be 0; each but `heartbeat` may be `infinity`, which is no limit.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::uri::refuse;
 use super::*;
-use crate::config::Credentials;
+use crate::credentials::Credentials;
 
 pub(super) fn parse(text: &str) -> ConnectOptions {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -13,6 +13,30 @@ pub(super) fn parse(text: &str) -> ConnectOptions {
 /// All that is not secret.
 pub(super) fn shown(options: &ConnectOptions) -> String {
     format!("{options:?}")
+}
+
+#[test]
+fn mechanisms_are_taken_in_their_order() {
+    let keys = "auth_mechanism=external&auth_mechanism=AMQPLAIN&auth_mechanism=plain";
+    let options = parse(&format!("amqp://me:pw@h/?{keys}"));
+    let expected = Credentials::external()
+        .or(Credentials::amqplain("me", "pw"))
+        .or(Credentials::plain("me", "pw"));
+    assert_eq!(options.config.credentials, expected);
+    assert_eq!(
+        options.to_string(),
+        format!("amqp://me@h:5672/?{}", keys.to_lowercase())
+    );
+    let external = parse("amqp://h?auth_mechanism=external");
+    assert_eq!(external.config.credentials, Credentials::external());
+    assert_eq!(external.to_string(), "amqp://h:5672/%2F?auth_mechanism=external");
+    for (name, credentials) in [
+        ("anonymous", Credentials::anonymous()),
+        ("rabbit-cr-demo", Credentials::rabbit_cr_demo("guest", "guest")),
+    ] {
+        let options = parse(&format!("amqp://h?auth_mechanism={name}"));
+        assert_eq!(options.config.credentials, credentials);
+    }
 }
 
 #[test]
@@ -96,7 +120,7 @@ fn every_key() {
         ("frame_max=4096", with(|config| config.frame_max(4096))),
         ("locale=de_CH", with(|config| config.locale("de_CH"))),
         ("name=my%20app", with(|config| config.connection_name("my app"))),
-        ("auth_mechanism=plain&auth_mechanism=PLAIN", with(|config| config)),
+        ("auth_mechanism=PLAIN", with(|config| config)),
         (
             "blocked_connection_timeout=0.5",
             with(|config| config.blocked_connection_timeout(MS(500))),

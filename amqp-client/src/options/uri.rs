@@ -10,7 +10,8 @@ use super::{
     ConnectOptions, DEFAULT_PORT, DEFAULT_TLS_PORT, Host, ServerName, TlsOptions, TlsRoots, UriError,
     UriErrorReason, UriPart,
 };
-use crate::config::Credentials;
+use crate::credentials::Credentials;
+use crate::secret::Secret;
 
 impl FromStr for ConnectOptions {
     type Err = UriError;
@@ -91,13 +92,29 @@ pub(super) fn refuse(part: UriPart, reason: UriErrorReason) -> UriError {
 
 /// What authenticates by these mechanisms, first choice first; by PLAIN when there are none.
 fn credentials(user: String, password: String, mechanisms: &[String]) -> Result<Credentials, UriError> {
-    match mechanisms.iter().find(|name| !name.eq_ignore_ascii_case("plain")) {
-        Some(name) => Err(refuse(
-            UriPart::Query("auth_mechanism".to_owned()),
-            UriErrorReason::UnknownMechanism { name: name.clone() },
-        )),
-        None => Ok(Credentials::plain(user, password)),
+    // Whatever copies are made of the password here are wiped.
+    let password = Secret::from(password);
+    let mut chosen = None;
+    for name in mechanisms {
+        let next = match name.to_ascii_uppercase().as_str() {
+            "PLAIN" => Credentials::plain(user.as_str(), password.clone()),
+            "AMQPLAIN" => Credentials::amqplain(user.as_str(), password.clone()),
+            "EXTERNAL" => Credentials::external(),
+            "ANONYMOUS" => Credentials::anonymous(),
+            "RABBIT-CR-DEMO" => Credentials::rabbit_cr_demo(user.as_str(), password.clone()),
+            _ => {
+                return Err(refuse(
+                    UriPart::Query("auth_mechanism".to_owned()),
+                    UriErrorReason::UnknownMechanism { name: name.clone() },
+                ));
+            }
+        };
+        chosen = Some(match chosen {
+            Some(chosen) => Credentials::or(chosen, next),
+            None => next,
+        });
     }
+    Ok(chosen.unwrap_or_else(|| Credentials::plain(user, password)))
 }
 
 fn read_hosts(text: &str, default_port: u16) -> Result<Vec<Host>, UriError> {

@@ -133,10 +133,12 @@ impl Connection {
     /// this side: a tombstone swallows the reply, an opened channel is closed again, a started consumer cancelled, a
     /// fetched message requeued.
     pub fn abandon_request(&mut self, request: RequestId) {
-        if let Some((_, key)) = self.call_deadlines.remove(&request)
-            && let Some(channel) = self.channel_slot(key)
-        {
-            channel.bury(request, Waiter::Nobody);
+        if let Some((_, key)) = self.call_deadlines.remove(&request) {
+            if key == ChannelKey::CONNECTION {
+                self.abandon_update(request);
+            } else if let Some(channel) = self.channel_slot(key) {
+                channel.bury(request, Waiter::Nobody);
+            }
         }
         self.leave_gate(request);
     }
@@ -289,6 +291,10 @@ impl Connection {
             .filter(|entry| entry.get().0.is_some_and(|at| at <= now))
         {
             let (request, (_, key)) = entry.remove_entry();
+            if key == ChannelKey::CONNECTION {
+                self.time_out_update(request);
+                continue;
+            }
             let Some(channel) = self.channel_slot(key) else {
                 continue;
             };

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use amqp_protocol::frame;
 use amqp_protocol::method::Arguments;
 use amqp_protocol::v0_9_1::{channel, constants};
-use amqp_protocol::{ChannelId, FieldTable, ProtocolHeader, ReplyCode, ShortStr, TooLong};
+use amqp_protocol::{ChannelId, ProtocolHeader, ReplyCode, ShortStr, TooLong};
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::authentication::Authentication;
 use super::channel::{Channel, Phase};
 use super::consumers::Consumer;
 use super::event::{ChannelKey, ConsumerId, Event, RequestId, State};
@@ -21,6 +22,7 @@ use super::shutdown::{Shutdown, Unfinished};
 use super::stats::Stats;
 use crate::config::Config;
 use crate::error::{ChannelError, ConnectionError, Violation};
+use crate::server_properties::ServerProperties;
 
 /// What may be sent before connection.tune says otherwise, in octets of a whole frame.
 pub(super) const FRAME_MIN: u32 = constants::FRAME_MIN_SIZE as u32;
@@ -53,6 +55,9 @@ pub struct Connection {
     pub(super) send_frame_max: u32,
     /// The largest frame that is accepted.
     pub(super) receive_frame_max: u32,
+    /// Whether the setting made it smaller than the server proposed.
+    pub(super) lowered_frame_max: bool,
+    pub(super) authentication: Authentication,
 
     pub(super) channel_max: u16,
     /// Channels by number; channel 1 is at index 0.
@@ -78,7 +83,7 @@ pub struct Connection {
 
     pub(super) heartbeat: Heartbeat,
     pub(super) events: VecDeque<Event>,
-    pub(super) server_properties: FieldTable<'static>,
+    pub(super) server_properties: ServerProperties,
 }
 
 /// When a time that begins now is over; `None` when the clock does not reach that far.
@@ -105,6 +110,8 @@ impl Connection {
             stalled_since: None,
             send_frame_max: FRAME_MIN,
             receive_frame_max,
+            lowered_frame_max: false,
+            authentication: Authentication::default(),
             channel_max: 0,
             channels: Vec::new(),
             ended_channels: BTreeMap::new(),
@@ -119,7 +126,7 @@ impl Connection {
             next_id: 0,
             heartbeat: Heartbeat::new(now),
             events: VecDeque::new(),
-            server_properties: FieldTable::default(),
+            server_properties: ServerProperties::default(),
             config,
         };
         connection.put(|octets| octets.extend_from_slice(&ProtocolHeader::V0_9_1.octets()));
@@ -267,7 +274,7 @@ impl Connection {
     }
 
     /// What the server said of itself in connection.start; empty before.
-    pub fn server_properties(&self) -> &FieldTable<'static> {
+    pub fn server_properties(&self) -> &ServerProperties {
         &self.server_properties
     }
 

@@ -9,19 +9,18 @@ use amqp_protocol::{ChannelId, ReplyCode, ShortStr};
 use super::channel::{Channel, Phase, Waiter};
 use super::connection::{Connection, deadline};
 use super::event::{Event, State};
-use crate::error::{CallError, ChannelError, ConnectionError, PeerViolation, TransportError, Violation};
+use crate::error::{CallError, ChannelError, ConnectionError, PeerViolation, Violation};
 
 impl Connection {
     /// Takes note that the server will send nothing more.
     pub fn receive_eof(&mut self, now: Instant) {
-        let state = self.state;
-        self.end(now, ConnectionError::EndOfStream { state }, None);
+        self.end(now, self.ended_by_server(), None);
         self.set_state(State::Closed);
     }
 
     /// Takes note that the transport failed: nothing more can be sent or received.
     pub fn transport_failed(&mut self, now: Instant, error: io::Error) {
-        self.abandon(now, ConnectionError::Transport(TransportError::from(error)));
+        self.abandon(now, self.broken_by(error));
     }
 
     /// Ends the connection at once for a reason of the owner's, without telling the server.
@@ -76,6 +75,7 @@ impl Connection {
         self.error = Some(error.clone());
         self.heartbeat.stop();
         self.gate.blocked = None;
+        self.end_authentication(&error);
         for index in 0..self.channels.len() {
             if let Some(channel) = self.channels.get_mut(index).and_then(Option::take) {
                 self.resolve_channel(*channel, &error.clone().into());

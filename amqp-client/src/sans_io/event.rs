@@ -26,6 +26,12 @@ pub struct ChannelKey {
 }
 
 impl ChannelKey {
+    /// Channel 0, which is the connection's own and never opened.
+    pub(crate) const CONNECTION: Self = Self {
+        id: ChannelId(0),
+        opening: 0,
+    };
+
     /// The channel's number on the wire.
     pub fn id(self) -> ChannelId {
         self.id

@@ -1,61 +1,36 @@
-//! The way to an open connection: start, tune, open. What happens on an open one stands elsewhere.
+//! The way to an open connection: start, tune, open. Who connects is `authentication`'s, what happens on an open connection
+//! stands elsewhere.
 
+use std::io;
 use std::time::Instant;
 
+use amqp_protocol::method::Arguments;
 use amqp_protocol::table::TableError;
 use amqp_protocol::v0_9_1::{connection, constants};
-use amqp_protocol::{ChannelId, FieldTable, LongStr, ReplyCode, ShortStr};
+use amqp_protocol::{ChannelId, FieldTable, ShortStr};
 
 use super::connection::{Connection, FRAME_MIN};
 use super::event::State;
 use crate::config::Config;
-use crate::error::{Close, ConnectionError};
+use crate::error::{Close, ConnectionError, TransportError};
+use crate::server_properties::ServerProperties;
+
+/// Newer RabbitMQ refuses frames smaller than this, though the protocol allows them.
+const FRAME_MAX_WANTED: u32 = 8192;
 
 impl Connection {
     /// Answers connection.start with start-ok.
     pub(super) fn handle_start(&mut self, now: Instant, start: connection::Start<'_>) {
-        let wanted = self.config.credentials.mechanism();
-        if !start
-            .mechanisms
-            .as_bytes()
-            .split(|octet| *octet == b' ')
-            .any(|name| name == wanted.as_bytes())
-        {
-            let offered = start.mechanisms.to_str_lossy().into_owned();
-            return self.end(
-                now,
-                ConnectionError::MechanismNotOffered { wanted, offered },
-                None,
-            );
-        }
-        self.server_properties = start.server_properties.into_owned();
-        match self.put_start_ok() {
+        self.server_properties = ServerProperties::new(start.server_properties.into_owned());
+        match self.begin_authentication(&start.mechanisms) {
             Ok(()) => self.set_state(State::AwaitingTune),
             Err(error) => self.end(now, error, None),
         }
     }
 
-    fn put_start_ok(&mut self) -> Result<(), ConnectionError> {
-        fn invalid<E: Into<TableError>>(setting: &'static str) -> impl FnOnce(E) -> ConnectionError {
-            move |error| ConnectionError::InvalidSetting {
-                setting,
-                error: error.into(),
-            }
-        }
-        let locale = ShortStr::try_from(self.config.locale.clone());
-        let response = LongStr::try_from(self.config.credentials.response());
-        let start_ok = connection::StartOk {
-            client_properties: client_properties(&self.config).map_err(invalid("client_properties"))?,
-            mechanism: ShortStr::from_static(self.config.credentials.mechanism()),
-            response: response.map_err(invalid("credentials"))?,
-            locale: locale.map_err(invalid("locale"))?,
-        };
-        self.put_method(ChannelId(0), &start_ok)
-            .map_err(invalid("connection.start-ok"))
-    }
-
     /// Agrees on the limits with tune-ok, and asks for the virtual host.
     pub(super) fn handle_tune(&mut self, now: Instant, tune: connection::Tune) {
+        self.authentication.finish();
         if (1..FRAME_MIN).contains(&tune.frame_max) {
             return self.end(
                 now,
@@ -98,6 +73,7 @@ impl Connection {
         // Neither of the two comes near the smallest frame.
         let _ = self.put_method(ChannelId(0), &tune_ok);
         self.send_frame_max = frame_max;
+        self.lowered_frame_max = tune.frame_max == 0 || frame_max < tune.frame_max;
         self.receive_frame_max = self.receive_frame_max.max(frame_max);
         self.channel_max = if channel_max == 0 { u16::MAX } else { channel_max };
         self.heartbeat.start(now, heartbeat);
@@ -113,17 +89,55 @@ impl Connection {
 
     /// What a connection.close means while this is the state.
     pub(super) fn closed_by_server(&self, close: Close) -> ConnectionError {
+        let blames_frame_max =
+            close.method != Some(connection::Open::ID) && close.reply_text.contains("frame_max");
         match (self.state, close.reply_code) {
-            (State::AwaitingTune, constants::ACCESS_REFUSED) => ConnectionError::AuthenticationRefused(close),
-            (State::AwaitingOpenOk, NOT_ALLOWED | constants::ACCESS_REFUSED | constants::NOT_FOUND) => {
-                ConnectionError::VirtualHostRefused(close)
+            (State::AwaitingTune, constants::ACCESS_REFUSED) => {
+                ConnectionError::AuthenticationRefused { close: Some(close) }
             }
+            (State::AwaitingOpenOk, _) if self.lowered_frame_max && blames_frame_max => {
+                ConnectionError::FrameMaxRefused {
+                    frame_max: self.send_frame_max,
+                    close: Some(close),
+                }
+            }
+            (
+                State::AwaitingOpenOk,
+                constants::NOT_ALLOWED | constants::ACCESS_REFUSED | constants::NOT_FOUND,
+            ) => ConnectionError::VirtualHostRefused(close),
             _ => ConnectionError::ClosedByServer(close),
         }
     }
-}
 
-const NOT_ALLOWED: ReplyCode = constants::NOT_ALLOWED;
+    /// What the end of the stream means while this is the state.
+    pub(super) fn ended_by_server(&self) -> ConnectionError {
+        // A server that has not got our answer cannot have refused it.
+        match self.state {
+            State::AwaitingTune if self.backlog() == 0 => {
+                ConnectionError::AuthenticationRefused { close: None }
+            }
+            State::AwaitingOpenOk if self.lowered_frame_max && self.send_frame_max < FRAME_MAX_WANTED => {
+                ConnectionError::FrameMaxRefused {
+                    frame_max: self.send_frame_max,
+                    close: None,
+                }
+            }
+            state => ConnectionError::EndOfStream { state },
+        }
+    }
+
+    /// What an error of the transport means while this is the state: a server that gives up on a client may reset the
+    /// stream as well as end it.
+    pub(super) fn broken_by(&self, error: io::Error) -> ConnectionError {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        let reset = [BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof].contains(&error.kind());
+        match self.ended_by_server() {
+            ConnectionError::EndOfStream { .. } => ConnectionError::Transport(TransportError::from(error)),
+            refused if reset => refused,
+            _ => ConnectionError::Transport(TransportError::from(error)),
+        }
+    }
+}
 
 /// The lesser of two limits, where 0 means none.
 fn lesser(ours: u32, theirs: u32) -> u32 {
@@ -134,7 +148,7 @@ fn lesser(ours: u32, theirs: u32) -> u32 {
 }
 
 /// What the client says of itself; the user's own entries replace those of the same name.
-fn client_properties(config: &Config) -> Result<FieldTable<'static>, TableError> {
+pub(super) fn client_properties(config: &Config) -> Result<FieldTable<'static>, TableError> {
     let capabilities = [
         "authentication_failure_close",
         "basic.nack",
@@ -148,6 +162,7 @@ fn client_properties(config: &Config) -> Result<FieldTable<'static>, TableError>
         .with("product", "amqp-client")?
         .with("version", env!("CARGO_PKG_VERSION"))?
         .with("platform", "Rust")?
+        .with("information", "Licensed under MIT or Apache-2.0")?
         .with("capabilities", capabilities)?;
     if let Some(name) = &config.connection_name {
         own.append("connection_name", name.as_str())?;

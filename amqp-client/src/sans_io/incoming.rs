@@ -134,6 +134,7 @@ impl Connection {
         };
         match (self.state, method) {
             (State::AwaitingStart, connection::Method::Start(start)) => self.handle_start(now, start),
+            (State::AwaitingTune, connection::Method::Secure(secure)) => self.handle_secure(now, &secure),
             (State::AwaitingTune, connection::Method::Tune(tune)) => self.handle_tune(now, tune),
             (State::AwaitingOpenOk, connection::Method::OpenOk(_)) => self.handle_open_ok(),
             (State::Open, connection::Method::Blocked(blocked)) => {
@@ -142,6 +143,7 @@ impl Connection {
             (State::Open, connection::Method::Unblocked(_)) => {
                 self.server_unblocks();
             }
+            (State::Open, connection::Method::UpdateSecretOk(_)) if self.secret_updated(payload) => {}
             (_, connection::Method::Close(close)) => {
                 let close = Close {
                     reply_code: close.reply_code,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `connection` | state, timers and queues of a connection |
 //! | `handshake`, `shutdown`, `ending` | how it begins, and how it ends |
+//! | `authentication` | who connects |
 //! | `incoming` | what received frames mean |
 //! | `content` | received messages |
 //! | `channel`, `commands` | a channel's state, and the commands that change it |
@@ -16,6 +17,7 @@
 //! | `heartbeat` | two clocks |
 //! | `stats` | what is counted |
 
+mod authentication;
 mod channel;
 mod commands;
 mod connection;

@@ -1,6 +1,7 @@
 //! Octets on their way to the transport, in order: encoded ones in one buffer, large bodies by reference. Knows no frames.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
@@ -10,7 +11,7 @@ const KEEP_CAPACITY: usize = 1 << 20;
 
 /// A batch of octets for the transport. It is a [`Buf`]: write its chunks, advance it by what was written, and tell
 /// [`Connection::transmitted`](super::Connection::transmitted).
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Outgoing {
     octets: Vec<u8>,
     /// Where in `octets` each shared body belongs, ascending.
@@ -58,6 +59,15 @@ impl Outgoing {
     fn head(&self) -> &[u8] {
         let end = self.shared.front().map_or(self.octets.len(), |(at, _)| *at);
         self.octets.get(self.written..end).unwrap_or_default()
+    }
+}
+
+/// Says how much there is, not what: there may be secrets and private messages in it.
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("remaining", &self.remaining)
+            .finish_non_exhaustive()
     }
 }
 

@@ -12,7 +12,7 @@ use ::tokio::io::{AsyncRead, AsyncWrite};
 use ::tokio::net::{TcpStream, lookup_host};
 use ::tokio::time::{Instant, sleep, timeout};
 
-use super::{connect_with, tcp};
+use super::{connect_with, secret, tcp};
 use crate::config::Config;
 use crate::connect_error::{ConnectError, ConnectPhase, FailedAttempt};
 use crate::error::{ConnectionError, TransportError};
@@ -25,6 +25,9 @@ use crate::options::{ConnectOptions, Host, TcpOptions};
 /// them there is a pause of `retry_delay`, and another round, as often as `connection_attempts` says. A failure does not
 /// keep the next address from being tried whatever it is, a refused password included: servers may differ. Only a setting that
 /// does not fit the protocol ends it all at once.
+///
+/// A [provider](crate::SecretProvider) of the credentials is asked at the beginning of each round, for at most
+/// `handshake_timeout`.
 ///
 /// Dropping the future gives up the attempt.
 ///
@@ -61,25 +64,35 @@ use crate::options::{ConnectOptions, Host, TcpOptions};
 pub async fn connect(
     options: impl TryInto<ConnectOptions, Error: Into<ConnectError>>,
 ) -> Result<Connection, ConnectError> {
-    let options = options.try_into().map_err(Into::into)?;
+    let mut options = options.try_into().map_err(Into::into)?;
     if options.tls.is_some() {
         return Err(ConnectError::TlsNotEnabled);
     }
     if options.hosts.is_empty() {
         return Err(ConnectError::NoHost);
     }
-    let mut failed = Vec::new();
+    let (mut failed, mut unprovided) = (Vec::new(), None);
     for round in 0..options.connection_attempts.max(1) {
         if round > 0 {
             sleep(jittered(options.retry_delay, random())).await;
         }
+        options.config.credentials = match secret::fetch(&options.config).await {
+            Ok(credentials) => credentials,
+            Err(error) => {
+                unprovided = Some(error);
+                continue;
+            }
+        };
         match try_hosts(&options, &mut failed).await {
             ControlFlow::Break(Some(connection)) => return Ok(connection),
             ControlFlow::Break(None) => break,
             ControlFlow::Continue(()) => {}
         }
     }
-    Err(ConnectError::Failed(failed.into()))
+    match unprovided {
+        Some(error) if failed.is_empty() => Err(ConnectError::Provider(error)),
+        _ => Err(ConnectError::Failed(failed.into())),
+    }
 }
 
 /// One round: all addresses of all hosts, until one gives an open connection, or none ever will.

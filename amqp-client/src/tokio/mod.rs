@@ -1,6 +1,7 @@
 //! The adapter for tokio: `connect` over TCP, and `connect_with` over any stream of tokio's kind.
 
 mod connect;
+mod secret;
 mod stream;
 mod tcp;
 
@@ -11,6 +12,7 @@ use crate::driver;
 use crate::handle::Connection;
 
 pub use connect::connect;
+pub use secret::keep_secret_fresh;
 pub use stream::Stream;
 
 /// The driver of a connection over a tokio stream, to be spawned.

@@ -87,7 +87,7 @@ async fn a_host_that_refuses_the_user_does_not_keep_the_next_from_being_tried() 
         error.attempts(),
         [FailedAttempt {
             phase: ConnectPhase::Amqp,
-            error: ConnectionError::AuthenticationRefused(_),
+            error: ConnectionError::AuthenticationRefused { .. },
             ..
         }]
     ));

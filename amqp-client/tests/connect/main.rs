@@ -1,5 +1,6 @@
 //! Connecting over sockets of this machine, to servers that a test scripts. No broker, and time is tokio's where it matters.
 
 mod attempts;
+mod provider;
 mod server;
 mod streams;

@@ -1,14 +1,15 @@
 //! From the protocol header to an open connection, and every way in which that fails.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use amqp_client::protocol::v0_9_1::{Method, connection, constants};
 use amqp_client::protocol::{FieldTable, FieldValue, ProtocolHeader, ReplyCode, ShortStr};
 use amqp_client::{Config, ConnectionError, Credentials, State, Violation};
 
-use crate::peer::{Peer, Sent, start};
+use crate::peer::{Peer, Sent, method_frame, start};
 
-fn tune(channel_max: u16, frame_max: u32, heartbeat: u16) -> connection::Tune {
+pub(crate) fn tune(channel_max: u16, frame_max: u32, heartbeat: u16) -> connection::Tune {
     connection::Tune {
         channel_max,
         frame_max,
@@ -16,7 +17,7 @@ fn tune(channel_max: u16, frame_max: u32, heartbeat: u16) -> connection::Tune {
     }
 }
 
-fn close(code: ReplyCode, text: &'static str) -> connection::Close<'static> {
+pub(crate) fn close(code: ReplyCode, text: &'static str) -> connection::Close<'static> {
     connection::Close {
         reply_code: code,
         reply_text: ShortStr::from_static(text),
@@ -78,47 +79,8 @@ fn the_three_answers_of_the_client() {
             )
         );
         assert_eq!(peer.core.state(), State::Open);
-        assert_eq!(
-            peer.core.server_properties().get("product").unwrap().as_str(),
-            Some("script")
-        );
+        assert_eq!(peer.core.server_properties().product.as_deref(), Some("script"));
     }
-}
-
-#[test]
-fn tuning_takes_the_lesser_and_zero_is_no_limit() {
-    for (ours, theirs, agreed) in [
-        ((65535, 131_072, None), (2047, 131_072, 60), (2047, 131_072, 60)),
-        ((10, 8192, None), (2047, 131_072, 60), (10, 8192, 60)),
-        ((0, 0, None), (2047, 4096, 60), (2047, 4096, 60)),
-        ((100, 8192, None), (0, 0, 0), (100, 8192, 0)),
-        ((0, 0, None), (0, 0, 0), (0, 131_072, 0)),
-        ((0, 4095, None), (0, 0, 0), (0, 4096, 0)),
-        ((0, 0, Some(0)), (0, 0, 60), (0, 131_072, 0)),
-        ((0, 0, Some(90)), (0, 0, 60), (0, 131_072, 90)),
-    ] {
-        let mut config = Config::default();
-        (config.channel_max, config.frame_max, config.heartbeat) = ours;
-        let mut peer = Peer::new(config);
-        let sent = peer.shake_hands(tune(theirs.0, theirs.1, theirs.2));
-        let tune_ok = connection::TuneOk {
-            channel_max: agreed.0,
-            frame_max: agreed.1,
-            heartbeat: agreed.2,
-        };
-        assert_eq!(sent[1], Sent::Method(0, tune_ok.into()), "{ours:?} {theirs:?}");
-    }
-}
-
-#[test]
-fn a_frame_max_below_the_protocols_floor_is_its_own_error() {
-    let mut peer = Peer::new(Config::default());
-    peer.shake_hands(tune(0, 4095, 0));
-    assert!(matches!(
-        peer.core.error(),
-        Some(ConnectionError::FrameMaxTooSmall { offered: 4095 })
-    ));
-    assert_eq!(peer.core.state(), State::Closed);
 }
 
 #[test]
@@ -156,20 +118,6 @@ fn what_is_no_amqp_is_told_nothing() {
 }
 
 #[test]
-fn a_missing_mechanism_is_its_own_error() {
-    let mut peer = Peer::new(Config::default());
-    peer.send(0, &start("EXTERNAL PLAINER"));
-    let Some(ConnectionError::MechanismNotOffered {
-        wanted: "PLAIN",
-        offered,
-    }) = peer.core.error()
-    else {
-        panic!("{:?}", peer.core.error());
-    };
-    assert_eq!(offered, "EXTERNAL PLAINER");
-}
-
-#[test]
 fn refusals_are_told_apart_and_answered() {
     let mut peer = Peer::new(Config::default());
     peer.send(0, &start("PLAIN"));
@@ -180,7 +128,10 @@ fn refusals_are_told_apart_and_answered() {
     );
     assert_eq!(peer.sent(), [Sent::Method(0, connection::CloseOk {}.into())]);
     let error = peer.core.error().unwrap();
-    assert!(matches!(error, ConnectionError::AuthenticationRefused(_)));
+    assert!(matches!(
+        error,
+        ConnectionError::AuthenticationRefused { close: Some(_) }
+    ));
     assert_eq!(
         error.to_string(),
         "authentication refused: 403 ACCESS_REFUSED: Login was refused"
@@ -200,25 +151,120 @@ fn refusals_are_told_apart_and_answered() {
     ));
 }
 
+/// A client that got so many answers of the server: start, tune.
+pub(crate) fn after(config: &Config, steps: usize) -> Peer {
+    let mut peer = Peer::new(config.clone());
+    if steps > 0 {
+        peer.send(0, &start("PLAIN"));
+        peer.sent();
+    }
+    if steps > 1 {
+        peer.send(0, &tune(0, 131_072, 0));
+        peer.sent();
+    }
+    peer
+}
+
 #[test]
 fn the_end_of_the_stream_names_the_step() {
-    for (steps, state) in [
-        (0, State::AwaitingStart),
-        (1, State::AwaitingTune),
-        (2, State::AwaitingOpenOk),
-    ] {
-        let mut peer = Peer::new(Config::default());
-        if steps > 0 {
-            peer.send(0, &start("PLAIN"));
-        }
-        if steps > 1 {
-            peer.send(0, &tune(0, 0, 0));
-        }
+    for (steps, state) in [(0, State::AwaitingStart), (2, State::AwaitingOpenOk)] {
+        let mut peer = after(&Config::default(), steps);
         peer.core.receive_eof(peer.now);
+        let error = peer.core.error().unwrap();
         assert!(
-            matches!(peer.core.error(), Some(ConnectionError::EndOfStream { state: found }) if *found == state)
+            matches!(error, ConnectionError::EndOfStream { state: found } if *found == state),
+            "{error}"
         );
         assert_eq!(peer.core.state(), State::Closed);
+    }
+}
+
+#[test]
+fn a_server_that_ends_or_resets_the_stream_behind_start_ok_refuses_the_credentials() {
+    for kind in [
+        None,
+        Some(ErrorKind::ConnectionReset),
+        Some(ErrorKind::BrokenPipe),
+    ] {
+        let mut peer = after(&Config::default(), 1);
+        match kind {
+            None => peer.core.receive_eof(peer.now),
+            Some(kind) => peer.core.transport_failed(peer.now, kind.into()),
+        }
+        let error = peer.core.error().unwrap();
+        assert!(matches!(
+            error,
+            ConnectionError::AuthenticationRefused { close: None }
+        ));
+        assert_eq!(
+            error.to_string(),
+            "authentication refused: it ended the stream without a word"
+        );
+    }
+    // One that never got start-ok has not refused it, and what is no end of the stream is not the server's word.
+    let mut peer = Peer::new(Config::default());
+    peer.send(0, &start("PLAIN"));
+    peer.core.receive_eof(peer.now);
+    assert!(matches!(
+        peer.core.error(),
+        Some(ConnectionError::EndOfStream {
+            state: State::AwaitingTune
+        })
+    ));
+    let mut peer = after(&Config::default(), 1);
+    peer.core
+        .transport_failed(peer.now, ErrorKind::HostUnreachable.into());
+    assert!(matches!(peer.core.error(), Some(ConnectionError::Transport(_))));
+}
+
+#[test]
+fn every_step_takes_a_close_garbage_and_only_its_own_methods() {
+    let frames: [(&str, Vec<u8>); 5] = [
+        ("start", method_frame(0, &start("PLAIN"))),
+        ("secure", method_frame(0, &connection::Secure::default())),
+        ("tune", method_frame(0, &tune(0, 0, 0))),
+        ("open-ok", method_frame(0, &connection::OpenOk {})),
+        (
+            "update-secret-ok",
+            method_frame(0, &connection::UpdateSecretOk {}),
+        ),
+    ];
+    let expected = [&["start"][..], &["secure", "tune"], &["open-ok"]];
+    for (steps, expected) in expected.into_iter().enumerate() {
+        for step in [usize::MAX, 1] {
+            let mut peer = after(&Config::default(), steps).by(step);
+            peer.send(0, &close(constants::CONNECTION_FORCED, "maintenance"));
+            assert!(
+                matches!(peer.core.error(), Some(ConnectionError::ClosedByServer(close))
+                    if close.reply_code == constants::CONNECTION_FORCED)
+            );
+            assert_eq!(peer.sent(), [Sent::Method(0, connection::CloseOk {}.into())]);
+            assert_eq!(peer.core.state(), State::Closed);
+
+            for garbage in [
+                &b"\x09\0\0\0\0\0\0\xce"[..],
+                b"\x01\0\0\0\0\0\x01\0\xce",
+                &[0xff; 64],
+            ] {
+                let mut peer = after(&Config::default(), steps).by(step);
+                peer.feed(garbage);
+                assert!(
+                    matches!(peer.core.error(), Some(ConnectionError::PeerViolation(_))),
+                    "{garbage:?}"
+                );
+            }
+            for (name, frame) in frames.iter().filter(|(name, _)| !expected.contains(name)) {
+                let mut peer = after(&Config::default(), steps).by(step);
+                peer.feed(frame);
+                let Some(ConnectionError::PeerViolation(violation)) = peer.core.error() else {
+                    panic!("{name} after {steps}: {:?}", peer.core.error())
+                };
+                assert!(
+                    matches!(violation.kind, Violation::UnexpectedMethod { .. }),
+                    "{name}"
+                );
+            }
+        }
     }
 }
 
@@ -267,27 +313,50 @@ fn methods_out_of_order_are_violations_that_name_the_state() {
 
 #[test]
 fn settings_that_do_not_fit_are_errors_not_octets() {
+    let invalid = |peer: &Peer| match peer.core.error() {
+        Some(ConnectionError::InvalidSetting { setting, .. }) => *setting,
+        error => panic!("{error:?}"),
+    };
     let mut config = Config::default();
-    config.credentials = Credentials::plain("me", "x".repeat(5000));
+    config.client_properties = FieldTable::new()
+        .with("essay", "x".repeat(5000).as_str())
+        .unwrap();
     let mut peer = Peer::new(config);
     peer.send(0, &start("PLAIN"));
-    assert!(matches!(
-        peer.core.error(),
-        Some(ConnectionError::InvalidSetting {
-            setting: "connection.start-ok",
-            ..
-        })
-    ));
-    assert_eq!(peer.sent(), []);
+    assert_eq!((invalid(&peer), peer.sent()), ("client_properties", vec![]));
+    let mut config = Config::default();
+    config.locale = "x".repeat(256);
+    let mut peer = Peer::new(config);
+    peer.send(0, &start("PLAIN"));
+    assert_eq!((invalid(&peer), peer.sent()), ("locale", vec![]));
     let mut config = Config::default();
     config.virtual_host = "x".repeat(256);
     let mut peer = Peer::new(config);
     peer.shake_hands(tune(0, 0, 0));
-    assert!(matches!(
-        peer.core.error(),
-        Some(ConnectionError::InvalidSetting {
-            setting: "virtual_host",
-            ..
-        })
-    ));
+    assert_eq!(invalid(&peer), "virtual_host");
+}
+
+#[test]
+fn what_the_server_says_of_itself_has_types() {
+    let capabilities = FieldTable::new()
+        .with("publisher_confirms", true)
+        .unwrap()
+        .with("basic.nack", false)
+        .unwrap();
+    let table = FieldTable::new()
+        .with("product", "RabbitMQ")
+        .unwrap()
+        .with("version", 4)
+        .unwrap()
+        .with("capabilities", capabilities)
+        .unwrap();
+    let mut start = start("PLAIN");
+    start.server_properties = table.clone();
+    let mut peer = Peer::new(Config::default());
+    peer.send(0, &start);
+    let server = peer.core.server_properties();
+    assert_eq!(server.product.as_deref(), Some("RabbitMQ"));
+    assert_eq!((&server.version, &server.platform), (&None, &None));
+    assert!(server.capabilities.publisher_confirms && !server.capabilities.basic_nack);
+    assert_eq!(server.table, table);
 }

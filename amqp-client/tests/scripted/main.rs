@@ -1,5 +1,6 @@
 //! The client against a scripted peer in memory: no socket, no broker, no clock but the test's.
 
+mod authentication;
 mod building;
 mod dropping;
 mod ending;
@@ -13,7 +14,9 @@ mod pitfalls;
 mod publishing;
 mod receiving;
 mod requests;
+mod secrets;
 mod settling;
 mod shutdown;
 mod stalling;
+mod tuning;
 mod wire;

@@ -1,7 +1,7 @@
 //! Our side of an exchange: the messages, a queue of its own, publishing and receiving. It knows no foreign client.
 
 use amqp_client::protocol::v0_9_1::basic;
-use amqp_client::{Channel, ConnectOptions, Connection, Credentials, Delivery, tokio::connect};
+use amqp_client::{Channel, ConnectOptions, Connection, Delivery, tokio::connect};
 use amqp_tests::broker::Broker;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
@@ -78,10 +78,8 @@ pub(crate) fn properties(json: Value) -> basic::Properties<'static> {
 /// The user that the broker knows us by, which is the only user-id that it lets pass.
 pub(crate) fn user() -> String {
     let options: ConnectOptions = Broker::shared().url().parse().expect("it is a URI");
-    match options.config.credentials {
-        Credentials::Plain { user, .. } => user,
-        other => panic!("{other:?} has no user"),
-    }
+    let user = options.config.credentials.user();
+    user.expect("it has a user").to_owned()
 }
 
 /// What has been compared, for the record.

@@ -1,0 +1,38 @@
+//! Secrets that expire, with tokio's timers. What is done with them stands in `credentials` and on the connection.
+
+use std::future::Future;
+
+use ::tokio::time::{sleep, timeout};
+
+use crate::config::Config;
+use crate::credentials::{Credentials, IssueError};
+use crate::error::{ProviderError, RefreshError};
+use crate::handle::Connection;
+
+/// [`Connection::keep_secret_fresh`] with tokio's timer, to be spawned.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let options = amqp_client::ConnectOptions::default();
+/// let connection = amqp_client::tokio::connect(options).await?;
+/// tokio::spawn(amqp_client::tokio::keep_secret_fresh(&connection));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// When a secret has expired and could not be replaced.
+pub fn keep_secret_fresh(
+    connection: &Connection,
+) -> impl Future<Output = Result<(), RefreshError>> + Send + use<> {
+    connection.keep_secret_fresh(sleep)
+}
+
+/// The credentials to connect with, fetched within `handshake_timeout`.
+pub(super) async fn fetch(config: &Config) -> Result<Credentials, ProviderError> {
+    match timeout(config.handshake_timeout, config.credentials.fetch()).await {
+        Ok(fetched) => fetched,
+        Err(_) => Err(ProviderError(IssueError::from("no answer in time").into())),
+    }
+}
