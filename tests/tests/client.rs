@@ -79,6 +79,17 @@ async fn the_broker_sees_what_the_uri_says() {
     connection.close().await.unwrap();
 }
 
+#[test]
+fn oauth2_refresh_renews_its_secret_while_it_publishes() {
+    let printed = run_example("oauth2_refresh", &own_vhost("oauth2-refresh"));
+    let lines: Vec<_> = printed.lines().collect();
+    assert_eq!(lines.first(), Some(&"token 1 issued"));
+    for line in ["token 2 issued", "token 3 issued", "published message 8"] {
+        assert!(lines.contains(&line), "{printed}");
+    }
+    assert_eq!(lines.last(), Some(&"kept fresh until the connection was closed"));
+}
+
 /// The size of each body: the edges of frames and buffers, now and then something large, mostly something small.
 fn size(number: usize) -> usize {
     const FRAME: usize = 131_072 - 8;
