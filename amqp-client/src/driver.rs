@@ -27,6 +27,11 @@ pub trait Transport {
     /// Writes from the front of `batch`, advances it by what was taken, and says how much that was.
     fn poll_write(&mut self, cx: &mut Context<'_>, batch: &mut Outgoing) -> Poll<io::Result<usize>>;
 
+    /// Sends on what was written, where the stream keeps some of it back. The default is for streams that do not.
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
     /// Ends the stream: nothing more will be written.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
@@ -46,6 +51,7 @@ pub fn connect_with<T: Transport>(transport: T, config: Config) -> (Connection, 
         shared,
         input: BytesMut::new(),
         batch: Outgoing::new(),
+        unflushed: false,
         reads: false,
         timeout: None,
         write_error: None,
@@ -67,6 +73,8 @@ pub struct Driver<T> {
     input: BytesMut,
     /// Octets being written.
     batch: Outgoing,
+    /// Whether something was written since the transport was last flushed.
+    unflushed: bool,
     /// Whether the transport was asked to read, and until when the timer runs, in this round. What is true when the driver
     /// goes to sleep may have changed since, and must not be taken for what the transport will wake it for.
     reads: bool,
@@ -109,11 +117,19 @@ impl<T: Transport> Driver<T> {
                     .with(|inner| inner.core.take_outgoing(&mut self.batch));
             }
             if self.batch.is_empty() {
+                if self.unflushed {
+                    match self.transport.poll_flush(cx) {
+                        Poll::Ready(Ok(())) => self.unflushed = false,
+                        Poll::Ready(Err(error)) => self.write_error = Some(error),
+                        Poll::Pending => {}
+                    }
+                }
                 break;
             }
             match self.transport.poll_write(cx, &mut self.batch) {
                 Poll::Ready(Ok(0)) => self.write_error = Some(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(octets)) => {
+                    self.unflushed = true;
                     let now = self.transport.now();
                     self.shared
                         .with(|inner| inner.core.transmitted(now, octets as u64));
@@ -147,7 +163,8 @@ impl<T: Transport> Driver<T> {
                 let _ = inner.core.receive(now, input);
             }
             (Ok(0), None) => inner.core.receive_eof(now),
-            (Err(error), None) | (_, Some(error)) => inner.core.transport_failed(now, error),
+            // What ended the stream says more than that nothing can be written to it any more.
+            (Err(error), _) | (Ok(0), Some(error)) => inner.core.transport_failed(now, error),
         });
         true
     }

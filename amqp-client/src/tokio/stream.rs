@@ -30,6 +30,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
         pin!(self.stream.write_buf(batch)).poll(cx)
     }
 
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }

@@ -1,5 +1,6 @@
 //! The async handles: what they send, what wakes them, how they end.
 
+use std::io::ErrorKind;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -294,8 +295,36 @@ fn what_the_server_said_before_it_hung_up_is_the_error() {
     session.end_stream();
     assert!(session.drive());
     assert!(
-        matches!(ready(connection.closed()), ConnectionError::Transport(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+        matches!(ready(connection.closed()), ConnectionError::Transport(error) if error.kind() == ErrorKind::BrokenPipe)
     );
+
+    // Why nothing more can be read is nearer to the cause than that nothing more can be written.
+    let mut session = Session::open();
+    session.break_writes();
+    let connection = session.connection.clone();
+    let mut opening = Box::pin(connection.open_channel());
+    assert!(poll(&mut opening).is_pending());
+    session.fail_reads(ErrorKind::ConnectionReset);
+    assert!(session.drive());
+    assert!(
+        matches!(ready(connection.closed()), ConnectionError::Transport(error) if error.kind() == ErrorKind::ConnectionReset)
+    );
+}
+
+#[test]
+fn what_a_transport_keeps_back_is_flushed_once_nothing_is_left_to_write() {
+    let mut session = Session::open();
+    let channel = session.open_channel();
+    session.keep_back(true);
+    let send = || ready(channel.queue_declare("q").no_wait().into_future()).unwrap();
+    send();
+    assert_eq!(session.sent(), []);
+    send();
+    assert_eq!(session.sent(), []);
+    session.keep_back(false);
+    assert_eq!(session.sent().len(), 2);
+    send();
+    assert_eq!(session.sent().len(), 1);
 }
 
 #[test]

@@ -24,8 +24,14 @@ struct Wire {
     from_client: Vec<u8>,
     /// How many more octets the transport takes.
     room: usize,
+    /// Octets that the transport took and keeps back until it is flushed, if it is one that does.
+    kept: Option<Vec<u8>>,
+    /// Whether flushing has to wait.
+    clogged: bool,
     eof: bool,
     broken: bool,
+    /// What reading fails with when everything has been read.
+    failure: Option<io::Error>,
     now: Instant,
     /// What the timer was set to last.
     deadline: Option<Instant>,
@@ -41,7 +47,10 @@ impl Transport for WireEnd {
         let mut wire = self.0.lock().unwrap();
         let octets = std::mem::take(&mut wire.to_client);
         if octets.is_empty() && !wire.eof {
-            return Poll::Pending;
+            return wire
+                .failure
+                .take()
+                .map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
         }
         input.extend_from_slice(&octets);
         Poll::Ready(Ok(octets.len()))
@@ -57,8 +66,23 @@ impl Transport for WireEnd {
             return Poll::Pending;
         }
         wire.room -= octets;
-        wire.from_client.extend_from_slice(&batch.copy_to_bytes(octets));
-        Poll::Ready(Ok(octets))
+        let octets = batch.copy_to_bytes(octets);
+        match &mut wire.kept {
+            Some(kept) => kept.extend_from_slice(&octets),
+            None => wire.from_client.extend_from_slice(&octets),
+        }
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let wire = &mut *self.0.lock().unwrap();
+        if wire.clogged {
+            return Poll::Pending;
+        }
+        if let Some(kept) = &mut wire.kept {
+            wire.from_client.append(kept);
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -127,8 +151,11 @@ impl Session {
             to_client: Vec::new(),
             from_client: Vec::new(),
             room: usize::MAX,
+            kept: None,
+            clogged: false,
             eof: false,
             broken: false,
+            failure: None,
             now: Instant::now(),
             deadline: None,
             meanwhile: None,
@@ -213,8 +240,19 @@ impl Session {
         self.wire.lock().unwrap().room = octets;
     }
 
+    /// From now on the transport keeps octets back until it is flushed, which has to wait while it is clogged.
+    pub(crate) fn keep_back(&mut self, clogged: bool) {
+        let wire = &mut *self.wire.lock().unwrap();
+        wire.kept.get_or_insert_default();
+        wire.clogged = clogged;
+    }
+
     pub(crate) fn end_stream(&mut self) {
         self.wire.lock().unwrap().eof = true;
+    }
+
+    pub(crate) fn fail_reads(&mut self, error: impl Into<io::Error>) {
+        self.wire.lock().unwrap().failure = Some(error.into());
     }
 
     pub(crate) fn break_writes(&mut self) {
