@@ -125,6 +125,10 @@ pub enum ConnectionError {
         /// What the connection was doing.
         state: State,
     },
+    /// The server speaks TLS on this port, and answered to plain AMQP with an alert of TLS. Nothing but the protocol header
+    /// was sent.
+    #[error("the server speaks TLS on this port: use amqps://, or its port for plain AMQP")]
+    ServerSpeaksTls,
     /// The transport failed.
     #[error("transport: {0}")]
     Transport(TransportError),

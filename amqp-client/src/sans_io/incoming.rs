@@ -16,11 +16,25 @@ use super::content::{Assembly, Envelope, Lookahead, Message, Misfit, take_whole}
 use super::event::{ChannelKey, Event, Reply, State};
 use crate::error::{ChannelError, Close, ConnectionError, Violation};
 
+/// How the answer of a server begins that took our protocol header for TLS: the content type of an alert, which is no
+/// type of frame, and the major version (RFC 8446, section 5.1).
+const TLS_ALERT: u8 = 21;
+const TLS_MAJOR: u8 = 3;
+
 impl Connection {
     /// Handles the frame at the front of the input; false when there is no whole one.
     pub(super) fn receive_frame(&mut self, now: Instant, input: &mut BytesMut) -> Result<bool, Violation> {
-        if self.state == State::AwaitingStart && input.first() == Some(&b'A') {
-            return self.receive_protocol_header(now, input);
+        if self.state == State::AwaitingStart {
+            match **input {
+                [b'A', ..] => return self.receive_protocol_header(now, input),
+                [TLS_ALERT] => return Ok(false),
+                [TLS_ALERT, TLS_MAJOR, ..] => {
+                    input.clear();
+                    self.end(now, ConnectionError::ServerSpeaksTls, None);
+                    return Ok(false);
+                }
+                _ => {}
+            }
         }
         let frame_max = self.receive_frame_max;
         let frame = match RawFrame::parse(input, frame_max).map_err(Violation::Malformed)? {

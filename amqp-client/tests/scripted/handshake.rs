@@ -97,11 +97,32 @@ fn another_version_is_named() {
 }
 
 #[test]
+fn an_alert_of_tls_is_told_from_garbage() {
+    for step in [usize::MAX, 1] {
+        let mut peer = Peer::new(Config::default()).by(step);
+        peer.feed(b"\x15\x03\x01\0\x02\x02\x46");
+        assert!(matches!(
+            peer.core.error(),
+            Some(ConnectionError::ServerSpeaksTls)
+        ));
+        assert_eq!((peer.sent(), peer.core.state()), (vec![], State::Closed));
+    }
+    // Later on it is a frame of an unknown type.
+    let mut peer = Peer::new(Config::default());
+    peer.send(0, &start("PLAIN"));
+    peer.feed(b"\x15\x03\x01\0\x02\x02\x46");
+    assert!(matches!(
+        peer.core.error(),
+        Some(ConnectionError::PeerViolation(_))
+    ));
+}
+
+#[test]
 fn what_is_no_amqp_is_told_nothing() {
     for greeting in [
         "HTTP/1.1 400 Bad Request\r\n",
         "AMQ!\0\0\0\0",
-        "\x15\x03\x01\0\x02\x02\x46",
+        "\x15\x02\x01\0\x02\x02\x46",
     ] {
         let mut peer = Peer::new(Config::default());
         peer.feed(greeting.as_bytes());
