@@ -30,6 +30,9 @@ pub struct Options {
     pub advanced: String,
     /// Plugins to enable, by name.
     pub plugins: Vec<String>,
+    /// Files in the node's working folder, by name and contents: the configuration names them without a path. They go when
+    /// the node does.
+    pub files: Vec<(String, String)>,
     /// A TLS listener beside the plain one, on [`Broker::tls_port`](crate::broker::Broker::tls_port).
     pub tls: Option<TlsListener>,
 }
@@ -266,6 +269,9 @@ fn write_files(
         &options.advanced
     };
     fs::write(folder.join("advanced.config"), advanced)?;
+    for (name, contents) in &options.files {
+        fs::write(folder.join(name), contents)?;
+    }
 
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let assignments: Vec<_> = environment

@@ -71,6 +71,7 @@ mod private_node {
             config: "channel_max = 77\n".into(),
             advanced: "[{rabbit, [{channel_tick_interval, 1000}]}].\n".into(),
             plugins: vec!["rabbitmq_event_exchange".into()],
+            files: Vec::new(),
             tls: Some(TlsListener {
                 authorities: folder.join("certificate.pem"),
                 certificate: folder.join("certificate.pem"),
