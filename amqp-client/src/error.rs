@@ -10,6 +10,7 @@ use amqp_protocol::v0_9_1::{Method, constants};
 use amqp_protocol::{ChannelId, DecodeError, DecodeErrorKind, MethodId, ProtocolHeader, ReplyCode, TooLong};
 
 use crate::sans_io::{State, Unfinished};
+use crate::tls::TlsError;
 
 /// Why a connection ended, or never opened. Once a connection has ended, everything on it fails with this same value.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -129,6 +130,9 @@ pub enum ConnectionError {
     /// was sent.
     #[error("the server speaks TLS on this port: use amqps://, or its port for plain AMQP")]
     ServerSpeaksTls,
+    /// There was no TLS session, or it failed.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The transport failed.
     #[error("transport: {0}")]
     Transport(TransportError),

@@ -35,6 +35,7 @@
 //! # Features
 //!
 //! - `tokio` (default): the adapter for tokio. Without it, no runtime and no socket is linked.
+//! - `tls`, `tls-no-provider`, `tls-bundled-roots`: TLS by rustls; [`tls`] says what each adds.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -59,6 +60,7 @@ pub mod sans_io;
 mod secret;
 mod server_properties;
 mod settings;
+pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 

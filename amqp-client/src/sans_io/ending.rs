@@ -10,6 +10,7 @@ use super::channel::{Channel, Phase, Waiter};
 use super::connection::{Connection, deadline};
 use super::event::{Event, State};
 use crate::error::{CallError, ChannelError, ConnectionError, PeerViolation, Violation};
+use crate::tls::TlsError;
 
 impl Connection {
     /// Takes note that the server will send nothing more.
@@ -18,9 +19,14 @@ impl Connection {
         self.set_state(State::Closed);
     }
 
-    /// Takes note that the transport failed: nothing more can be sent or received.
+    /// Takes note that the transport failed: nothing more can be sent or received. A [`TlsError`] inside of the error is
+    /// reported as such.
     pub fn transport_failed(&mut self, now: Instant, error: io::Error) {
-        self.abandon(now, self.broken_by(error));
+        let error = match error.downcast::<TlsError>() {
+            Ok(error) => ConnectionError::Tls(error),
+            Err(error) => self.broken_by(error),
+        };
+        self.abandon(now, error);
     }
 
     /// Ends the connection at once for a reason of the owner's, without telling the server.

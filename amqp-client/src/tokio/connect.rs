@@ -18,6 +18,8 @@ use crate::connect_error::{ConnectError, ConnectPhase, FailedAttempt};
 use crate::error::{ConnectionError, TransportError};
 use crate::handle::Connection;
 use crate::options::{ConnectOptions, Host, TcpOptions};
+#[cfg(feature = "tls-no-provider")]
+use crate::tls::{TlsError, TlsStream};
 
 /// Connects over TCP by a URI or by options, and spawns the driver on the current runtime.
 ///
@@ -65,7 +67,7 @@ pub async fn connect(
     options: impl TryInto<ConnectOptions, Error: Into<ConnectError>>,
 ) -> Result<Connection, ConnectError> {
     let mut options = options.try_into().map_err(Into::into)?;
-    if options.tls.is_some() {
+    if options.tls.is_some() && cfg!(not(feature = "tls-no-provider")) {
         return Err(ConnectError::TlsNotEnabled);
     }
     if options.hosts.is_empty() {
@@ -115,7 +117,7 @@ async fn try_hosts(
             }
         };
         for address in in_order(addresses, options.shuffle) {
-            match try_address(options, address).await {
+            match try_address(options, &host, address).await {
                 Ok(connection) => return ControlFlow::Break(Some(connection)),
                 Err((phase, error)) => {
                     // What does not fit the protocol fits no server.
@@ -142,9 +144,10 @@ async fn look_up(host: &Host, limit: Duration) -> Result<Vec<SocketAddr>, Connec
     Ok(addresses)
 }
 
-/// One attempt: TCP, then AMQP.
+/// One attempt: TCP, TLS if it is asked for, then AMQP.
 async fn try_address(
     options: &ConnectOptions,
+    host: &Host,
     address: SocketAddr,
 ) -> Result<Connection, (ConnectPhase, ConnectionError)> {
     let begun = Instant::now();
@@ -160,9 +163,36 @@ async fn try_address(
         None => options.config.handshake_timeout,
     };
     let config = options.config.clone().handshake_timeout(limit);
-    open(stream, config)
+    shake_hands(stream, options, host, config)
         .await
-        .map_err(|error| (ConnectPhase::Amqp, error))
+        .map_err(|error| match error {
+            // Whether before or behind the handshake of TLS.
+            ConnectionError::Tls(_) => (ConnectPhase::Tls, error),
+            error => (ConnectPhase::Amqp, error),
+        })
+}
+
+/// The handshakes of TLS, if it is asked for, and of AMQP, within the time that is given for the latter.
+#[cfg_attr(
+    not(feature = "tls-no-provider"),
+    expect(unused_variables, reason = "for TLS alone")
+)]
+async fn shake_hands(
+    stream: TcpStream,
+    options: &ConnectOptions,
+    host: &Host,
+    config: Config,
+) -> Result<Connection, ConnectionError> {
+    #[cfg(feature = "tls-no-provider")]
+    if let Some(tls) = &options.tls {
+        let (begun, limit) = (Instant::now(), config.handshake_timeout);
+        let stream = timeout(limit, TlsStream::connect(stream, &host.host, tls))
+            .await
+            .unwrap_or(Err(TlsError::HandshakeTimedOut))?;
+        let rest = limit.saturating_sub(begun.elapsed());
+        return open(stream, config.handshake_timeout(rest)).await;
+    }
+    open(stream, config).await
 }
 
 async fn open_tcp(address: SocketAddr, options: &TcpOptions) -> io::Result<TcpStream> {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use amqp_client::tokio::connect;
 use amqp_client::{
     ConnectError, ConnectOptions, ConnectPhase, Connection, ConnectionError, FailedAttempt, Host, State,
-    TlsOptions,
 };
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -231,16 +230,39 @@ async fn what_does_not_fit_the_protocol_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn nothing_is_tried_without_a_host_or_without_the_tls_that_was_asked_for() {
+async fn nothing_is_tried_without_a_host() {
     let error = fails(ConnectOptions::default().hosts([])).await;
     assert!(matches!(error, ConnectError::NoHost), "{error}");
+}
+
+#[cfg(not(feature = "tls-no-provider"))]
+#[tokio::test]
+async fn nothing_is_tried_without_the_tls_that_was_asked_for() {
     let (listener, address) = listen().await;
     let options = ConnectOptions::default()
         .hosts([host(address)])
-        .tls(TlsOptions::default());
+        .tls(amqp_client::TlsOptions::default());
     let error = fails(options).await;
     assert!(matches!(error, ConnectError::TlsNotEnabled), "{error}");
     assert!(error.to_string().contains("feature `tls`"));
     let nobody_came = listener.into_std().unwrap().accept().unwrap_err();
     assert_eq!(nobody_came.kind(), io::ErrorKind::WouldBlock);
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_silent_in_the_handshake_of_tls_is_given_up_in_time() {
+    let (_listener, address) = listen().await;
+    let options = ConnectOptions::default()
+        .hosts([host(address)])
+        .tls(amqp_client::TlsOptions::default().dangerously_skip_verification(true))
+        .config(amqp_client::Config::default().handshake_timeout(Duration::from_millis(50)));
+    let error = fails(options).await;
+    assert_eq!(phases(&error), [ConnectPhase::Tls]);
+    assert!(
+        error
+            .to_string()
+            .ends_with("TLS handshake: TLS: the server was too slow with the TLS handshake"),
+        "{error}"
+    );
 }

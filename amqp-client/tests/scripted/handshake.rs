@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use amqp_client::protocol::v0_9_1::{Method, connection, constants};
 use amqp_client::protocol::{FieldTable, FieldValue, ProtocolHeader, ReplyCode, ShortStr};
+use amqp_client::tls::{TlsAlert, TlsError};
 use amqp_client::{Config, ConnectionError, Credentials, State, Violation};
 
 use crate::peer::{Peer, Sent, method_frame, start};
@@ -115,6 +116,22 @@ fn an_alert_of_tls_is_told_from_garbage() {
         peer.core.error(),
         Some(ConnectionError::PeerViolation(_))
     ));
+}
+
+#[test]
+fn an_error_of_tls_is_told_from_others_of_the_transport() {
+    let mut peer = Peer::new(Config::default());
+    let error = TlsError::from(TlsAlert::CERTIFICATE_REQUIRED);
+    peer.core.transport_failed(peer.now, std::io::Error::other(error));
+    let error = peer.core.error().unwrap();
+    assert!(matches!(
+        error,
+        ConnectionError::Tls(TlsError::ClientCertificateRefused { .. })
+    ));
+    assert_eq!(
+        error.to_string(),
+        "TLS: the server demands a client certificate: TLS alert certificate_required (116)"
+    );
 }
 
 #[test]

@@ -1,0 +1,101 @@
+//! What the client is made of under each of its features, by Cargo's own tree.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// Crates of runtimes and sockets, by the beginnings of their names.
+const RUNTIMES: [&str; 8] = [
+    "async-",
+    "futures-io",
+    "libc",
+    "mio",
+    "polling",
+    "smol",
+    "socket2",
+    "tokio",
+];
+/// Crates of TLS and cryptography, likewise.
+const TLS: [&str; 9] = [
+    "aws-lc",
+    "native-tls",
+    "openssl",
+    "ring",
+    "rustls",
+    "schannel",
+    "security-framework",
+    "tokio-rustls",
+    "webpki",
+];
+
+/// The packages that the client is built of on this machine, with these features alone.
+fn packages(features: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--locked",
+            "--package",
+            "amqp-client",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+        ])
+        .args(["--no-default-features", "--features", features, "--format", "{p}"])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let names = lines.lines().filter_map(|line| line.split(' ').next());
+    let packages: BTreeSet<_> = names.map(ToOwned::to_owned).collect();
+    assert!(packages.contains("amqp-protocol"), "{lines}");
+    packages
+}
+
+fn among<'a>(packages: &'a BTreeSet<String>, beginnings: &[&str]) -> Vec<&'a str> {
+    let named = |package: &&String| beginnings.iter().any(|beginning| package.starts_with(beginning));
+    packages.iter().filter(named).map(String::as_str).collect()
+}
+
+#[test]
+fn the_core_has_no_runtime_socket_or_tls() {
+    let packages = packages("");
+    assert_eq!(among(&packages, &RUNTIMES), [""; 0]);
+    assert_eq!(among(&packages, &TLS), [""; 0]);
+}
+
+#[test]
+fn tokio_has_no_tls() {
+    let packages = packages("tokio");
+    assert!(packages.contains("tokio"));
+    assert_eq!(among(&packages, &TLS), [""; 0]);
+}
+
+#[test]
+fn tls_has_ring_and_can_do_without() {
+    let packages = [
+        packages("tls"),
+        packages("tls-no-provider"),
+        packages("tls,tls-bundled-roots"),
+    ];
+    let found = packages.each_ref().map(|packages| among(packages, &TLS));
+    let own = [
+        "openssl-probe",
+        "rustls",
+        "rustls-native-certs",
+        "rustls-pki-types",
+        "rustls-webpki",
+        "tokio-rustls",
+    ];
+    let with = |more: &[&'static str]| {
+        let mut all: Vec<_> = own.iter().chain(more).copied().collect();
+        all.sort();
+        all
+    };
+    assert_eq!(found[0], with(&["ring"]));
+    assert_eq!(found[1], with(&[]));
+    assert_eq!(found[2], with(&["ring", "webpki-roots"]));
+}
