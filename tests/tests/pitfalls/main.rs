@@ -6,4 +6,5 @@ mod network;
 mod private_node;
 mod runtimes;
 mod support;
+mod table;
 mod undrained;

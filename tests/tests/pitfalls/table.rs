@@ -1,0 +1,70 @@
+//! The table of `README.md` names tests that exist, and every test that is named after a pitfall stands in its row.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+const TABLE: &str = include_str!("README.md");
+
+/// Every test function of the crates below the client.
+fn tests(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            tests(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let mut is_test = false;
+            for line in text.lines().map(str::trim) {
+                if line.starts_with("#[") {
+                    is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+                } else {
+                    let name = line.trim_start_matches("async ").strip_prefix("fn ");
+                    if let Some((name, _)) = name.filter(|_| is_test).and_then(|name| name.split_once('(')) {
+                        found.insert(name.to_owned());
+                    }
+                    is_test = false;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn names_tests_that_exist_and_none_is_missing() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut found = BTreeSet::new();
+    for folder in ["amqp-client/tests", "tests/tests"] {
+        tests(&workspace.join(folder), &mut found);
+    }
+    // The row of each number.
+    let mut rows = BTreeMap::new();
+    for row in TABLE.lines().filter_map(|line| line.strip_prefix("| ")) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let Some(number) = cells.first().and_then(|cell| cell.parse::<u8>().ok()) else {
+            continue;
+        };
+        let named: BTreeSet<_> = cells[2].split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "pitfall {number}");
+        for name in &named {
+            assert!(found.contains(*name), "pitfall {number}: there is no test {name}");
+        }
+        assert!(
+            rows.insert(number, named).is_none(),
+            "pitfall {number} has two rows"
+        );
+    }
+    assert!(!rows.is_empty());
+    for name in &found {
+        // pitfall_NN_ and perhaps more numbers.
+        let Some(rest) = name.strip_prefix("pitfall_") else {
+            continue;
+        };
+        let numbers: Vec<u8> = rest.split('_').map_while(|part| part.parse().ok()).collect();
+        assert!(!numbers.is_empty(), "{name} names no pitfall");
+        let named = numbers
+            .iter()
+            .any(|number| rows.get(number).is_some_and(|row| row.contains(name.as_str())));
+        assert!(named, "{name} is not in the table");
+    }
+}
