@@ -2,6 +2,7 @@
 
 mod captures;
 mod coprocess;
+mod exceptions;
 mod faults;
 mod hostile;
 mod program;
