@@ -155,6 +155,7 @@ macro_rules! cases {
 fn cases() -> Vec<Case> {
     cases! {
         "Connection::open_channel" => |place| place.connection.open_channel();
+        "Connection::update_secret" => |place| place.connection.update_secret("guest", "dropped");
         "Channel::close" (closes) => |place| place.channel.close();
         "Channel::send" => |place| place.channel.send(basic::RecoverAsync { requeue: true });
         "Channel::call" => |place| place.channel.call(queue::Declare { exclusive: true, ..Default::default() });
@@ -214,7 +215,13 @@ fn cases() -> Vec<Case> {
 }
 
 /// Futures that wait for the connection itself: see the tests below.
-const OF_CONNECTIONS: [&str; 3] = ["Connection::opened", "Connection::close", "Connection::closed"];
+const OF_CONNECTIONS: [&str; 5] = [
+    "Connection::opened",
+    "Connection::close",
+    "Connection::closed",
+    "Connection::shutdown",
+    "Events::next",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_method_can_be_dropped_at_every_step() -> Result<(), Failure> {
@@ -245,7 +252,14 @@ async fn a_close_of_the_connection_goes_on_and_waiting_for_it_changes_nothing() 
                 .await?
         );
     }
+    let mut events = place.connection.events();
+    let event = async move { events.next().await.ok_or("ended") };
+    assert!(!place.walk(attempt(event), 3).await?);
     place.is_sound(&place.channel).await?;
+    let other = Place::new().await?;
+    assert!(!other.walk(attempt(other.connection.shutdown(LIMIT)), 1).await?);
+    let ended = timeout(LIMIT, other.connection.closed()).await?;
+    assert!(matches!(ended, ConnectionError::Closed), "{ended}");
     assert!(!place.walk(attempt(place.connection.close()), 1).await?);
     let ended = timeout(LIMIT, place.connection.closed()).await?;
     assert!(matches!(ended, ConnectionError::Closed), "{ended}");

@@ -15,9 +15,10 @@ use super::channel::Channel;
 use super::delivery::Delivery;
 use super::request::Request;
 use super::request::arguments::{HasArguments, StreamOffset};
+use super::shared::Inner;
 use super::waiting::{Replied, Wait};
 use crate::error::CallError;
-use crate::sans_io::{ConsumerEnd, ConsumerId, Message};
+use crate::sans_io::{ChannelKey, ConsumerEnd, ConsumerId, Message};
 
 /// A consumer to start. Made by [`Channel::basic_consume`].
 #[derive(Debug, Clone, Default)]
@@ -265,13 +266,7 @@ impl Consumer {
         let Some(id) = self.id else { return Ok(Vec::new()) };
         self.stop(id).await?;
         let mut rest = Vec::new();
-        let next = || {
-            self.channel.with(|inner, key| {
-                let next = inner.core.next_delivery(id)?;
-                Some(next.map(|message| (inner.core.is_settled(key, &message), message)))
-            })
-        };
-        while let Some(next) = next() {
+        while let Some(next) = self.take_next(id) {
             match next {
                 Ok((settled, message)) => rest.push(self.hand_out(message, settled)),
                 Err(end) => {
@@ -306,7 +301,7 @@ impl Consumer {
         };
         let next = ready!(self.channel.with(|inner, key| {
             let next = ready!(inner.poll_consumer(cx, id));
-            Poll::Ready(next.map(|message| (inner.core.is_settled(key, &message), message)))
+            Poll::Ready(next.map(|message| (self.is_settled(inner, key, &message), message)))
         }));
         Poll::Ready(Some(match next {
             Ok((settled, message)) => self.hand_out(message, settled),
@@ -317,10 +312,30 @@ impl Consumer {
         }))
     }
 
+    /// What has come, with whether it is settled, or the end.
+    fn take_next(&self, id: ConsumerId) -> Option<Result<(bool, Message), ConsumerEnd>> {
+        self.channel.with(|inner, key| {
+            let next = inner.core.next_delivery(id)?;
+            Some(next.map(|message| (self.is_settled(inner, key, &message), message)))
+        })
+    }
+
+    /// Whether a delivery about to be handed out is settled from the start.
+    fn is_settled(&self, inner: &mut Inner, key: ChannelKey, message: &Message) -> bool {
+        if self.no_ack {
+            return true;
+        }
+        let settled = inner.core.is_settled(key, message);
+        if settled {
+            // A shutdown does not wait for it.
+            inner.core.note_settled();
+        }
+        settled
+    }
+
     fn hand_out(&self, message: Message, settled: bool) -> Result<Delivery, ConsumerError> {
         let (withheld, body_size) = (message.is_withheld(), message.body_size());
-        let unsettled = !self.no_ack && !settled;
-        let delivery = Delivery::new(message, unsettled.then(|| self.channel.clone()));
+        let delivery = Delivery::new(message, (!settled).then(|| self.channel.clone()));
         if withheld {
             Err(ConsumerError::TooLarge(TooLarge {
                 delivery: Box::new(delivery),

@@ -59,6 +59,31 @@ fn a_shutdown_waits_for_all_that_came_to_be_settled() {
 }
 
 #[test]
+fn what_an_ack_of_several_settled_is_not_waited_for() {
+    let mut session = Session::open();
+    let channel = session.open_channel();
+    let (mut a, mut b) = (session.consume(&channel, "a"), session.consume(&channel, "b"));
+    session.feed(&[delivery(1, "a", 1, b"x", 10), delivery(1, "b", 2, b"y", 10)].concat());
+    ready(next(&mut b).unwrap().ack_multiple()).unwrap();
+    // Handed out as settled, and held.
+    let held = next(&mut a).unwrap();
+    let connection = session.connection.clone();
+    let mut shutdown = pin!(connection.shutdown(LIMIT));
+    assert!(poll(&mut shutdown).is_pending());
+    session.sent();
+    session.send(1, &cancel_ok("a"));
+    session.send(1, &cancel_ok("b"));
+    for consumer in [&mut a, &mut b] {
+        assert!(matches!(
+            next(consumer),
+            Err(ConsumerError::Ended(ConsumerEnd::Cancelled))
+        ));
+    }
+    assert!(closes(&mut session));
+    drop(held);
+}
+
+#[test]
 fn a_shutdown_with_nothing_to_do_closes_at_once() {
     let mut session = Session::open();
     let connection = session.connection.clone();
