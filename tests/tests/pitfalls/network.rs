@@ -113,7 +113,9 @@ async fn a_handshake_cut_anywhere_is_a_typed_error_at_once() {
         };
         let torn = matches!(
             error,
-            ConnectionError::EndOfStream { .. } | ConnectionError::Transport(_)
+            ConnectionError::EndOfStream { .. }
+                | ConnectionError::Transport(_)
+                | ConnectionError::AuthenticationRefused { close: None }
         );
         assert!(torn, "after {octets} octets: {error:?}");
         assert!(start.elapsed() < SLACK, "after {octets} octets");
