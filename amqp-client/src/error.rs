@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use amqp_protocol::table::TableError;
 use amqp_protocol::v0_9_1::{Method, constants};
-use amqp_protocol::{ChannelId, DecodeError, DecodeErrorKind, MethodId, ProtocolHeader, ReplyCode, TooLong};
+use amqp_protocol::{
+    ChannelId, DecodeError, DecodeErrorKind, DeliveryTag, MethodId, ProtocolHeader, ReplyCode, TooLong,
+};
 
-use crate::sans_io::{State, Unfinished};
+use crate::sans_io::{Returned, State, Unfinished};
 use crate::tls::TlsError;
 
 /// Why a connection ended, or never opened. Once a connection has ended, everything on it fails with this same value.
@@ -291,6 +293,10 @@ pub enum ShutdownError {
 }
 
 /// Why a message was not published, or may not have been.
+///
+/// With [`Nacked`](Self::Nacked), [`Returned`](Self::Returned) and [`NotSent`](Self::NotSent) the server has certainly not
+/// taken responsibility for it; with [`Unknown`](Self::Unknown) it may have: publishing it again can duplicate it. All
+/// others come before anything is sent.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -314,6 +320,10 @@ pub enum PublishError {
     /// Nothing was sent.
     #[error("the transport took too little of what was published before")]
     SendBufferFull,
+    /// As many publishes of the channel as [may](crate::Request::max_unconfirmed) were waiting for their confirms, and too few
+    /// were settled within `publish_timeout`. Nothing was sent.
+    #[error("too many publishes wait for their confirms")]
+    TooManyUnconfirmed,
     /// An argument or a property does not fit its field. Nothing was sent.
     #[error("{argument}: {error}")]
     InvalidArgument {
@@ -328,6 +338,31 @@ pub enum PublishError {
     /// The properties do not fit into one frame. Nothing was sent.
     #[error("the properties do not fit into a frame: {0}")]
     FrameTooLarge(TooLong),
+    /// The server refused responsibility, with basic.nack: a queue is full and rejects, or failed.
+    #[error("the server refused the message")]
+    Nacked,
+    /// The message was mandatory and could not be routed. It is in no queue.
+    #[error("the server returned the message: {0}")]
+    Returned(Box<Returned>),
+    /// The channel ended before the transport had taken the whole message, which the server therefore does not have.
+    #[error("the message was not sent: {0}")]
+    NotSent(#[source] ChannelError),
+    /// The message was sent, and whether the server took responsibility will not be known.
+    #[error("whether the message was published is not known: {0}")]
+    Unknown(#[source] UnknownReason),
+}
+
+/// Why the fate of a publish is not known.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnknownReason {
+    /// The server did not settle it within `confirm_timeout`: so does a quorum queue that has lost its majority. The
+    /// message may be stored later.
+    #[error("no confirm came in time")]
+    TimedOut,
+    /// The channel ended before the server settled it.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
 }
 
 /// What the protocol allows and RabbitMQ closes the whole connection for (540), and what a request is therefore not sent for.
@@ -459,6 +494,14 @@ pub enum Violation {
         /// The channel it came on.
         channel: ChannelId,
     },
+    /// basic.ack or basic.nack came for a publish that there was not.
+    #[error("confirm of {delivery_tag}, which was not published, on channel {channel}")]
+    UnknownPublish {
+        /// The channel it came on.
+        channel: ChannelId,
+        /// The number that no publish had.
+        delivery_tag: DeliveryTag,
+    },
     /// A delivery came for a consumer that the channel does not have.
     #[error("delivery for an unknown consumer on channel {channel}")]
     UnknownConsumer {
@@ -482,7 +525,9 @@ impl Violation {
                 }
                 _ => constants::FRAME_ERROR,
             },
-            Self::UnexpectedMethod { .. } | Self::UnknownConsumer { .. } => constants::COMMAND_INVALID,
+            Self::UnexpectedMethod { .. } | Self::UnknownConsumer { .. } | Self::UnknownPublish { .. } => {
+                constants::COMMAND_INVALID
+            }
             Self::UnexpectedFrame { .. } => constants::UNEXPECTED_FRAME,
             Self::ChannelNotOpen { .. } => constants::CHANNEL_ERROR,
             Self::BodyTooLong { .. } => constants::FRAME_ERROR,

@@ -69,18 +69,19 @@ pub use connect_error::{ConnectError, ConnectPhase, FailedAttempt};
 pub use credentials::{Credentials, IssueError, IssuedSecret, Mechanism, MechanismError, SecretProvider};
 pub use error::{
     CallError, ChannelError, Close, ConnectionError, PeerViolation, ProviderError, PublishError,
-    RefreshError, Refusal, ShutdownError, TransportError, Violation,
+    RefreshError, Refusal, ShutdownError, TransportError, UnknownReason, Violation,
 };
 pub use handle::{
-    Call, Channel, Connection, ConnectionEvent, Consume, Consumer, ConsumerError, DeadLetterStrategy,
-    Delivery, Events, Get, GetMessage, HasArguments, NoWait, Overflow, Publish, PublishMessage,
-    QueueLeaderLocator, QueueMode, QueueType, Request, SendNoWait, SendUnanswered, StartConsumer,
-    StreamOffset, TooLarge, Unanswered, XMatch,
+    Call, Channel, ConfirmSelect, Connection, ConnectionEvent, Consume, Consumer, ConsumerError,
+    DeadLetterStrategy, Delivery, Events, Get, GetMessage, HasArguments, NoWait, Overflow, Publish,
+    PublishConfirmed, PublishMessage, Publisher, QueueLeaderLocator, QueueMode, QueueType, Receipt, Receipts,
+    ReceiptsError, Request, Returns, SelectConfirms, SendNoWait, SendUnanswered, StartConsumer, StreamOffset,
+    TooLarge, Unanswered, XMatch,
 };
 pub use options::{
     ConnectOptions, DEFAULT_PORT, DEFAULT_TLS_PORT, Host, Keepalive, ServerName, TcpOptions, TlsOptions,
     TlsRoots, UriError, UriErrorReason, UriPart,
 };
-pub use sans_io::{Body, ConsumerEnd, Message, State, Stats, Unfinished};
+pub use sans_io::{Body, ConsumerEnd, Message, Returned, State, Stats, Unfinished};
 pub use secret::Secret;
 pub use server_properties::{Capabilities, ServerProperties};

@@ -1,6 +1,6 @@
 //! What the types promise: handles that any task may share, futures that any executor may move between threads.
 
-use amqp_client::{Channel, Connection, Consumer, Delivery};
+use amqp_client::{Channel, Connection, Consumer, Delivery, Publisher, Receipt, Receipts, Returns};
 
 fn shared<T: Send + Sync + 'static>() {}
 
@@ -12,6 +12,10 @@ fn handles_can_be_shared() {
     shared::<Channel>();
     shared::<Consumer>();
     shared::<Delivery>();
+    shared::<Publisher>();
+    shared::<Receipt>();
+    shared::<Receipts>();
+    shared::<Returns>();
 }
 
 /// Never called: that it compiles is the test.
@@ -21,6 +25,8 @@ fn futures_can_be_moved(
     channel: &Channel,
     mut consumer: Consumer,
     deliveries: [Delivery; 3],
+    publisher: &Publisher,
+    mut returns: Returns,
 ) {
     movable(connection.opened());
     movable(connection.open_channel());
@@ -38,6 +44,10 @@ fn futures_can_be_moved(
     movable(first.ack());
     movable(second.reject());
     movable(third.requeue());
+    movable(channel.confirm_select());
+    movable(publisher.publish("", "q", "body"));
+    movable(publisher.wait_for_all());
+    movable(returns.next());
 }
 
 #[cfg(feature = "tokio")]

@@ -11,7 +11,9 @@ use amqp_protocol::{ChannelId, ShortStr};
 use super::call::Call;
 use super::connection::ConnectionHandle;
 use super::publish::Publish;
+use super::publisher::ConfirmSelect;
 use super::request::Request;
+use super::returns::Returns;
 use super::shared::Inner;
 use super::waiting::{Outcome, Replied, Wait};
 use crate::error::{CallError, ChannelError};
@@ -73,6 +75,21 @@ impl Channel {
         request.method.method.exchange = request.keep("exchange", exchange);
         request.method.method.routing_key = request.keep("routing_key", routing_key);
         request
+    }
+
+    /// Begins confirm.select: from here on the server confirms what is published on this channel. Awaiting it gives a
+    /// [`Publisher`](super::Publisher), whose publishes end in an outcome.
+    ///
+    /// The numbers of the publishes, and the limits on unsettled ones, are the channel's: publishers made by selecting
+    /// again share them, and plain publishes on the channel count too. The options given last are in force.
+    pub fn confirm_select(&self) -> Request<'_, Self, ConfirmSelect> {
+        Request::new(self, ConfirmSelect::default())
+    }
+
+    /// Mandatory messages that the server returns from now on, but for those that end up in a
+    /// [`Receipt`](super::Receipt).
+    pub fn returns(&self) -> Returns {
+        Returns::new(self.clone())
     }
 
     /// Sends any method that a client may send and that is answered, and awaits its reply, whatever its no-wait bit says.

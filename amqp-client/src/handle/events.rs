@@ -225,6 +225,8 @@ pub(super) fn of_core(event: &Event) -> Option<ConnectionEvent> {
         | Event::MayPublish { .. }
         | Event::Readable(_)
         | Event::Confirmed { .. }
+        | Event::OutcomeKnown { .. }
+        | Event::OutcomesKnown { .. }
         | Event::Returned { .. } => return None,
     })
 }

@@ -11,6 +11,9 @@ mod delivery;
 mod events;
 mod get;
 mod publish;
+mod publisher;
+mod receipt;
+mod returns;
 mod secret;
 mod shared;
 mod waiting;
@@ -23,9 +26,12 @@ pub use delivery::Delivery;
 pub use events::{ConnectionEvent, Events};
 pub use get::{Get, GetMessage};
 pub use publish::{Publish, PublishMessage};
+pub use publisher::{ConfirmSelect, PublishConfirmed, Publisher, SelectConfirms};
+pub use receipt::{Receipt, Receipts, ReceiptsError};
 pub use request::Request;
 pub use request::arguments::{
     DeadLetterStrategy, HasArguments, Overflow, QueueLeaderLocator, QueueMode, QueueType, StreamOffset,
     XMatch,
 };
+pub use returns::Returns;
 pub(crate) use shared::{Asleep, Shared};

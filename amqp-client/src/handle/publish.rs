@@ -13,13 +13,14 @@ use super::channel::Channel;
 use super::request::Request;
 use super::waiting::{Turn, Wait};
 use crate::error::{PublishError, Refusal};
-use crate::sans_io::Body;
+use crate::sans_io::{Body, ChannelKey, Connection, Published};
 
-/// A message to publish: method, properties and body. Made by [`Channel::basic_publish`].
+/// A message to publish: method, properties and body. Made by [`Channel::basic_publish`] and
+/// [`Publisher::publish`](super::Publisher::publish).
 #[derive(Debug, Clone)]
 pub struct Publish<'a> {
     pub(super) method: basic::Publish<'a>,
-    properties: basic::Properties<'a>,
+    pub(super) properties: basic::Properties<'a>,
     body: Body<'a>,
 }
 
@@ -50,7 +51,8 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
         self.set(|publish| publish.properties = properties)
     }
 
-    /// delivery-mode 2: in a durable queue the message survives a restart of the server.
+    /// delivery-mode 2: in a durable queue the message survives a restart of the server. A [`Publisher`](super::Publisher)
+    /// does so by itself.
     pub fn persistent(self) -> Self {
         self.set(|publish| publish.properties.delivery_mode = Some(2))
     }
@@ -58,6 +60,18 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
     /// To be delivered at once or not at all, which RabbitMQ does not do: [refused](Refusal::Immediate).
     pub fn immediate(self) -> Self {
         self.refuse(Refusal::Immediate)
+    }
+
+    /// delivery-mode 1: the server may keep the message in memory alone.
+    pub fn transient(self) -> Self {
+        self.set(|publish| publish.properties.delivery_mode = Some(1))
+    }
+
+    /// The server sends the message back when it can route it to no queue, instead of dropping it: a
+    /// [`Receipt`](super::Receipt) then says [`PublishError::Returned`], and without one it comes to
+    /// [`Channel::returns`].
+    pub fn mandatory(self) -> Self {
+        self.set(|publish| publish.method.mandatory = true)
     }
 
     /// Adds a header.
@@ -147,11 +161,7 @@ impl<'a> IntoFuture for Request<'a, Channel, Publish<'a>> {
 
     fn into_future(self) -> PublishMessage<'a> {
         let (channel, message) = self.finish();
-        PublishMessage {
-            channel,
-            message: Some(message),
-            wait: None,
-        }
+        PublishMessage(Admission::new(channel, message))
     }
 }
 
@@ -161,20 +171,42 @@ impl<'a> IntoFuture for Request<'a, Channel, Publish<'a>> {
 /// Dropping it before it is ready publishes nothing.
 #[derive(Debug)]
 #[must_use = "a message is only published when it is awaited"]
-pub struct PublishMessage<'a> {
+pub struct PublishMessage<'a>(Admission<'a>);
+
+impl Future for PublishMessage<'_> {
+    type Output = Result<(), PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |_, _, _| ())
+    }
+}
+
+/// A message on its way into the output, perhaps held back before.
+#[derive(Debug)]
+pub(super) struct Admission<'a> {
     channel: &'a Channel,
     message: Option<Result<Publish<'a>, PublishError>>,
     /// While it is held back.
     wait: Option<Wait<'a, Turn>>,
 }
 
-impl Future for PublishMessage<'_> {
-    type Output = Result<(), PublishError>;
+impl<'a> Admission<'a> {
+    pub(super) fn new(channel: &'a Channel, message: Result<Publish<'a>, PublishError>) -> Self {
+        Self {
+            channel,
+            message: Some(message),
+            wait: None,
+        }
+    }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
+    /// Publishes the message as soon as it may be, and lets `queued` have a look under the same lock.
+    pub(super) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        queued: impl Fn(&mut Connection, ChannelKey, Published) -> R,
+    ) -> Poll<Result<R, PublishError>> {
         loop {
-            let turn = match &mut this.wait {
+            let turn = match &mut self.wait {
                 Some(wait) => {
                     ready!(Pin::new(&mut *wait).poll(cx))?;
                     Some(wait.request())
@@ -182,34 +214,35 @@ impl Future for PublishMessage<'_> {
                 None => None,
             };
             // Taken out, so that nothing of the caller's is dropped under the lock.
-            let Some(message) = this.message.take() else {
+            let Some(message) = self.message.take() else {
                 return Poll::Pending;
             };
             let message = message?;
             // The request to wait for, if it is held back, and whether only others who waited longer go before.
-            let (held, behind) = this.channel.with(|inner, key| {
+            let outcome = self.channel.with(|inner, key| {
+                let now = Instant::now();
                 let behind = inner.core.is_way_free(key);
                 let held = match turn {
                     Some(request) => inner.core.take_turn(key, request)?,
                     None if inner.core.may_publish(key) => None,
-                    None => Some(inner.core.wait_to_publish(Instant::now(), key)?),
+                    None => Some(inner.core.wait_to_publish(now, key)?),
                 };
-                match held {
-                    Some(request) => inner.register::<Turn>(request),
-                    None => {
-                        let body = message.body.clone();
-                        inner
-                            .core
-                            .publish(key, &message.method, &message.properties, body)?;
-                    }
+                if let Some(request) = held {
+                    inner.register::<Turn>(request);
+                    return Ok(Err((request, behind)));
                 }
-                Ok::<_, PublishError>((held, behind))
+                let body = message.body.clone();
+                let published = inner
+                    .core
+                    .publish(now, key, &message.method, &message.properties, body)?;
+                Ok::<_, PublishError>(Ok(queued(&mut inner.core, key, published)))
             })?;
-            let Some(request) = held else {
-                return Poll::Ready(Ok(()));
+            let (request, behind) = match outcome {
+                Ok(result) => return Poll::Ready(Ok(result)),
+                Err(held) => held,
             };
-            this.message = Some(Ok(message));
-            this.wait = Some(this.channel.wait(request));
+            self.message = Some(Ok(message));
+            self.wait = Some(self.channel.wait(request));
             if behind {
                 // They were woken before.
                 cx.waker().wake_by_ref();

@@ -7,11 +7,14 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use amqp_protocol::DeliveryTag;
+
 use super::events::{ConnectionEvent, Subscribers, of_core};
+use super::returns::Subscriptions;
 use super::waiting::{Replied, Turn, Waiting, set_waker};
 use crate::config::Config;
 use crate::error::ConnectionError;
-use crate::sans_io::{Connection, ConsumerEnd, ConsumerId, Event, Message, State};
+use crate::sans_io::{ChannelKey, Connection, ConsumerEnd, ConsumerId, Event, Message, State};
 
 /// A connection as its handles and its driver share it.
 #[derive(Debug)]
@@ -25,6 +28,9 @@ pub(crate) struct Inner {
     pub(crate) core: Connection,
     pub(super) replies: Waiting<Replied>,
     pub(super) turns: Waiting<Turn>,
+    /// Tasks that wait for the outcome of a publish.
+    pub(super) receipts: HashMap<(ChannelKey, DeliveryTag), Option<Waker>>,
+    pub(super) returns: Subscriptions,
     /// Tasks that found nothing to consume.
     consumers: HashMap<ConsumerId, Waker>,
     /// Tasks that wait for another state of the connection, by the number of their [`Watch`].
@@ -54,6 +60,8 @@ impl Shared {
             core: Connection::new(config, now),
             replies: Waiting::default(),
             turns: Waiting::default(),
+            receipts: HashMap::new(),
+            returns: Subscriptions::default(),
             consumers: HashMap::new(),
             watchers: HashMap::new(),
             next_watch: 0,
@@ -146,10 +154,19 @@ impl Inner {
                 }
                 Event::Readable(consumer) => self.woken.extend(self.consumers.remove(&consumer)),
                 Event::State(_) => self.woken.extend(self.watchers.drain().map(|(_, waker)| waker)),
+                Event::OutcomeKnown {
+                    channel,
+                    delivery_tag,
+                } => self
+                    .woken
+                    .extend(self.receipts.remove(&(channel, delivery_tag)).flatten()),
+                Event::OutcomesKnown { request } => self.woken.extend(self.turns.finish(request, Ok(()))),
+                Event::Returned { channel, returned } => {
+                    self.woken.extend(self.returns.push(channel, &returned));
+                }
+                Event::ChannelEnded { channel, .. } => self.woken.extend(self.returns.end(channel)),
                 // Their state is asked for where it matters.
-                Event::ChannelEnded { .. }
-                | Event::Confirmed { .. }
-                | Event::Returned { .. }
+                Event::Confirmed { .. }
                 | Event::ConsumerEnded { .. }
                 | Event::Flow { .. }
                 | Event::Blocked { .. }

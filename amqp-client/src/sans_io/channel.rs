@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use amqp_protocol::{MethodId, ShortStr, method::Request};
 
+use super::confirms::Confirms;
 use super::content::Assembly;
 use super::event::{ChannelKey, ConsumerId, RequestId};
 use crate::error::ChannelError;
@@ -28,8 +29,8 @@ pub(super) struct Channel {
     pub(super) flow: bool,
     /// Whether a prefetch was set, by the user or for an earlier consumer.
     pub(super) qos_sent: bool,
-    /// The number of the next publish, once confirm.select was sent.
-    pub(super) next_confirm: Option<u64>,
+    /// Its publishes, once confirm.select was sent.
+    pub(super) confirms: Option<Box<Confirms>>,
     /// The tag of the latest delivery.
     pub(super) delivered: u64,
     /// Deliveries up to this tag are settled, whoever holds them.
@@ -136,7 +137,7 @@ impl Channel {
             assembly: None,
             flow: true,
             qos_sent: false,
-            next_confirm: None,
+            confirms: None,
             delivered: 0,
             settled: 0,
             committed: 0,

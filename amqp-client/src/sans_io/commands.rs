@@ -9,6 +9,7 @@ use amqp_protocol::{ChannelId, ReplyCode, ShortStr};
 use bytes::Bytes;
 
 use super::channel::{Channel, Expectation, Phase, Purpose, TIMED_OUT_LIMIT, Waiter};
+use super::confirms::{ConfirmOptions, Confirms};
 use super::connection::{Connection, deadline};
 use super::event::{ChannelKey, Event, Reply, RequestId, State};
 use crate::error::{CallError, ChannelError};
@@ -127,6 +128,7 @@ impl Connection {
             channel.held = false;
         }
         self.ended_channels.remove(&key);
+        self.forget_confirms(key);
     }
 
     /// Takes note that nobody waits for a request any more. What it asked for may still happen, but leaves no trace on
@@ -141,6 +143,7 @@ impl Connection {
             }
         }
         self.leave_gate(request);
+        self.leave_outcomes(request);
     }
 
     /// Queues a method that a user may send.
@@ -154,10 +157,7 @@ impl Connection {
             return Err(CallError::NotSendable { method: M::NAME });
         }
         let channel = self.channel(key)?;
-        let (qos, select) = (M::ID == basic::Qos::ID, M::ID == confirm::Select::ID);
-        channel.qos_sent |= qos;
-        // The server counts publishes from here on; a second select changes nothing.
-        let fresh = select && channel.next_confirm.is_none();
+        channel.qos_sent |= M::ID == basic::Qos::ID;
         self.put_method(key.id, method)
             .map_err(|error| CallError::FrameTooLarge {
                 method: M::NAME,
@@ -165,7 +165,11 @@ impl Connection {
             })?;
         if let Some(channel) = self.channel_slot(key) {
             match M::ID {
-                confirm::Select::ID if fresh => channel.next_confirm = Some(1),
+                // The server counts publishes from here on; a second select changes nothing.
+                confirm::Select::ID => {
+                    let fresh = || Box::new(Confirms::new(ConfirmOptions::default()));
+                    channel.confirms.get_or_insert_with(fresh);
+                }
                 tx::Commit::ID => channel.begin_commit(),
                 tx::Rollback::ID => channel.settled = channel.committed,
                 _ => {}
@@ -241,7 +245,8 @@ impl Connection {
                 outcome: Ok(reply),
             });
         }
-        self.resolve_channel(*channel, &ChannelError::Closed);
+        let transmitted = self.transmitted_position();
+        self.resolve_channel(*channel, transmitted, &ChannelError::Closed);
         true
     }
 
@@ -253,7 +258,8 @@ impl Connection {
         };
         let open = |channel: &mut Box<Channel>| !matches!(channel.phase, Phase::Closing(_));
         if let Some(channel) = slot.take_if(open) {
-            self.resolve_channel(*channel, reason);
+            let transmitted = self.transmitted_position();
+            self.resolve_channel(*channel, transmitted, reason);
         }
     }
 

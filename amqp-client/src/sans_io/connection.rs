@@ -1,7 +1,7 @@
 //! The connection's state: its life from the protocol header to the last octet, its timers, and its two queues, octets
 //! out and events up. What frames mean and what commands do stands in the files beside this one.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use amqp_protocol::frame;
@@ -12,11 +12,13 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::authentication::Authentication;
 use super::channel::{Channel, Phase};
+use super::confirms::Confirms;
 use super::consumers::Consumer;
 use super::event::{ChannelKey, ConsumerId, Event, RequestId, State};
 use super::gate::Gate;
 use super::heartbeat::Heartbeat;
 use super::limits::Buffered;
+use super::outcomes::OutcomesWaiter;
 use super::outgoing::Outgoing;
 use super::shutdown::{Shutdown, Unfinished};
 use super::stats::Stats;
@@ -70,6 +72,12 @@ pub struct Connection {
     pub(super) call_deadlines: BTreeMap<RequestId, (Option<Instant>, ChannelKey)>,
     /// What holds publishing back.
     pub(super) gate: Gate,
+    /// Those who wait until publishes are settled.
+    pub(super) outcomes_waiters: Vec<OutcomesWaiter>,
+    /// When to look whether the publishes of a channel have waited too long.
+    pub(super) confirm_deadlines: BTreeSet<(Instant, ChannelKey)>,
+    /// Publishes of channels that are over, while somebody may ask what became of them.
+    pub(super) ended_confirms: BTreeMap<ChannelKey, Box<Confirms>>,
     /// Received data that nobody took yet.
     pub(super) buffered: Buffered,
     /// Deliveries that were handed out, and are neither settled nor given up.
@@ -118,6 +126,9 @@ impl Connection {
             consumers: BTreeMap::new(),
             call_deadlines: BTreeMap::new(),
             gate: Gate::default(),
+            outcomes_waiters: Vec::new(),
+            confirm_deadlines: BTreeSet::new(),
+            ended_confirms: BTreeMap::new(),
             buffered: Buffered::default(),
             unsettled: 0,
             shutdown: None,
@@ -201,6 +212,7 @@ impl Connection {
             self.heartbeat.sent(now);
         }
         self.time_out_calls(now);
+        self.time_out_confirms(now);
         self.time_out_gate(now);
         self.finish_shutdown(now);
     }
@@ -212,6 +224,7 @@ impl Connection {
         }
         let heartbeat = self.heartbeat.send_at().filter(|_| self.backlog() == 0);
         let call = self.call_deadlines.first_key_value().and_then(|(_, (at, _))| *at);
+        let confirm = self.confirm_deadlines.first().map(|(at, _)| *at);
         let gate = self.gate.waiters.front().and_then(|waiter| waiter.deadline);
         let blocked = self.gate.blocked.as_ref().and_then(|blocked| blocked.deadline);
         let silence = if self.is_pause_due() {
@@ -226,6 +239,7 @@ impl Connection {
             silence,
             self.stall_at(),
             call,
+            confirm,
             gate,
             blocked,
         ]
@@ -304,6 +318,11 @@ impl Connection {
         self.queued - self.transmitted
     }
 
+    /// How far the transport has taken the outgoing stream.
+    pub(super) fn transmitted_position(&self) -> u64 {
+        self.transmitted
+    }
+
     /// The position in the outgoing stream where the next octet goes.
     pub(super) fn position(&self) -> u64 {
         self.queued
@@ -338,6 +357,11 @@ impl Connection {
             Some(octets) => encode(octets),
             None => self.put(encode),
         }
+    }
+
+    /// Whether nothing can be sent on this channel any more.
+    pub fn channel_is_over(&mut self, key: ChannelKey) -> bool {
+        self.channel(key).is_err()
     }
 
     /// The channel of this key, while it is not over.

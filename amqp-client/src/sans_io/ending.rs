@@ -82,9 +82,14 @@ impl Connection {
         self.heartbeat.stop();
         self.gate.blocked = None;
         self.end_authentication(&error);
+        // What is queued still leaves ahead of a close of ours. Ahead of the server's own close it counts for nothing.
+        let transmitted = match close {
+            Some(_) => self.position(),
+            None => self.transmitted_position(),
+        };
         for index in 0..self.channels.len() {
             if let Some(channel) = self.channels.get_mut(index).and_then(Option::take) {
-                self.resolve_channel(*channel, &error.clone().into());
+                self.resolve_channel(*channel, transmitted, &error.clone().into());
             }
         }
         self.channels.clear();
@@ -97,10 +102,11 @@ impl Connection {
         self.set_state(State::Closing);
     }
 
-    /// Resolves what waited on a channel that is over.
-    pub(super) fn resolve_channel(&mut self, channel: Channel, reason: &ChannelError) {
+    /// Resolves what waited on a channel that is over, when the transport has taken this much of the outgoing stream.
+    pub(super) fn resolve_channel(&mut self, mut channel: Channel, transmitted: u64, reason: &ChannelError) {
         let key = channel.key;
         self.drop_assembly(channel.assembly.as_ref());
+        self.end_confirms(&mut channel, transmitted, reason);
         for expectation in channel.expectations {
             if let Waiter::Waiting(request) = expectation.waiter {
                 self.call_deadlines.remove(&request);

@@ -8,6 +8,7 @@ use amqp_protocol::{ChannelId, DecodeError, DeliveryTag, Reader, ShortStr};
 use bytes::Bytes;
 
 use super::content::Message;
+use super::returns::Returned;
 use crate::error::{CallError, ChannelError, ConnectionError, PublishError};
 
 /// Names a command that one later event resolves. Never used twice on a connection.
@@ -111,7 +112,7 @@ pub enum Event {
         /// Why.
         reason: ConsumerEnd,
     },
-    /// The server settled publishes of a channel in confirm mode.
+    /// The server settled publishes of a channel in confirm mode, in its own words; some may have been settled before.
     Confirmed {
         /// Which channel.
         channel: ChannelKey,
@@ -122,12 +123,25 @@ pub enum Event {
         /// Whether the server took responsibility (basic.ack) or refused it (basic.nack).
         acknowledged: bool,
     },
-    /// A mandatory message could not be routed.
+    /// A publish whose outcome somebody awaits is settled:
+    /// [`Connection::take_outcome`](super::Connection::take_outcome) tells how.
+    OutcomeKnown {
+        /// Which channel.
+        channel: ChannelKey,
+        /// The number of the publish.
+        delivery_tag: DeliveryTag,
+    },
+    /// A request of [`wait_for_outcomes`](super::Connection::wait_for_outcomes) is over.
+    OutcomesKnown {
+        /// Which request.
+        request: RequestId,
+    },
+    /// A mandatory message could not be routed, and its outcome is kept for nobody, or which publish it was is not known.
     Returned {
         /// Which channel it was published on.
         channel: ChannelKey,
         /// The message as the server sent it back.
-        message: Message,
+        returned: Returned,
     },
     /// The server asked to stop publishing on a channel, or to go on.
     Flow {

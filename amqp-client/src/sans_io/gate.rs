@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::channel::Channel;
+use super::confirms::Confirms;
 use super::connection::{Connection, deadline};
 use super::event::{ChannelKey, Event, RequestId};
 use crate::config::HeldBack;
@@ -43,8 +44,8 @@ pub(super) struct GateWaiter {
 
 impl Connection {
     /// Whether to publish on this channel now, and not [wait](Self::wait_to_publish): the server blocks neither the
-    /// connection nor the channel, the transport has taken enough of what was published before, and nobody who waited
-    /// longer is about to publish. Nothing but publishing is ever held back.
+    /// connection nor the channel, the transport has taken and the server confirmed enough of what was published before,
+    /// and nobody who waited longer is about to publish. Nothing but publishing is ever held back.
     pub fn may_publish(&self, key: ChannelKey) -> bool {
         self.is_way_free(key) && !self.gate.waiters.iter().any(|waiter| waiter.told)
     }
@@ -52,7 +53,7 @@ impl Connection {
     /// Whether nothing holds this channel's publishes back.
     pub(crate) fn is_way_free(&self, key: ChannelKey) -> bool {
         let open = self.error.is_none() && self.gate.blocked.is_none() && !self.gate.full;
-        open && self.flows(key) && !self.commits(key)
+        open && self.flows(key) && !self.commits(key) && self.has_room(key)
     }
 
     /// Waits to publish, for at most `publish_timeout`: resolved by [`Event::MayPublish`] when the way is free, perhaps at
@@ -132,6 +133,7 @@ impl Connection {
             },
             None if !self.flows(key) => PublishError::Flow,
             None if self.commits(key) => PublishError::Committing,
+            None if !self.has_room(key) => PublishError::TooManyUnconfirmed,
             None => PublishError::SendBufferFull,
         }
     }
@@ -229,7 +231,15 @@ impl Connection {
             .is_some_and(|channel| !channel.deferred.is_empty())
     }
 
-    fn peek_channel(&self, key: ChannelKey) -> Option<&Channel> {
+    /// Whether one more publish may wait for its confirm.
+    fn has_room(&self, key: ChannelKey) -> bool {
+        let confirms = self
+            .peek_channel(key)
+            .and_then(|channel| channel.confirms.as_deref());
+        confirms.is_none_or(Confirms::has_room)
+    }
+
+    pub(super) fn peek_channel(&self, key: ChannelKey) -> Option<&Channel> {
         let slot = self.channels.get(usize::from(key.id.0).checked_sub(1)?)?;
         slot.as_deref().filter(|channel| channel.key == key)
     }

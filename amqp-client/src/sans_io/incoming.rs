@@ -188,18 +188,12 @@ impl Connection {
             method: method_id,
         };
         match method {
-            Method::Basic(basic::Method::Ack(ack)) => self.events.push_back(Event::Confirmed {
-                channel: key,
-                delivery_tag: ack.delivery_tag,
-                multiple: ack.multiple,
-                acknowledged: true,
-            }),
-            Method::Basic(basic::Method::Nack(nack)) => self.events.push_back(Event::Confirmed {
-                channel: key,
-                delivery_tag: nack.delivery_tag,
-                multiple: nack.multiple,
-                acknowledged: false,
-            }),
+            Method::Basic(basic::Method::Ack(ack)) => {
+                self.receive_confirm(key, ack.delivery_tag, ack.multiple, true)?;
+            }
+            Method::Basic(basic::Method::Nack(nack)) => {
+                self.receive_confirm(key, nack.delivery_tag, nack.multiple, false)?;
+            }
             Method::Basic(basic::Method::Cancel(cancel)) => {
                 self.cancelled_by_server(key, &cancel.consumer_tag);
                 if !cancel.no_wait {
@@ -309,10 +303,7 @@ impl Connection {
         }
         match target {
             Target::Consumer(subscriber) => self.deliver(key, subscriber, message),
-            Target::Publisher => self.events.push_back(Event::Returned {
-                channel: key,
-                message,
-            }),
+            Target::Publisher => self.receive_return(key, message),
             Target::Caller(octets) => self
                 .receive_reply(key, basic::GetOk::ID, None, octets, Some(message))
                 .map_err(|NotExpected| Violation::UnexpectedMethod {

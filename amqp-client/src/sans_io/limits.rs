@@ -61,32 +61,9 @@ impl Connection {
         }
     }
 
-    /// Counts a message that the owner of the core keeps for somebody, a returned one for example, until it is
-    /// [let go](Self::let_go). False, and not counted, when so much is held that it must be thrown away.
-    #[expect(dead_code, reason = "for the returned messages of the handles")]
-    pub(crate) fn keep(&mut self, message: &Message) -> bool {
-        let room = !self.is_over_hard_limit();
-        if room {
-            self.buffered.add(message);
-        }
-        room
-    }
-
-    /// A message that was [kept](Self::keep) is not held any more.
-    #[expect(dead_code, reason = "for the returned messages of the handles")]
-    pub(crate) fn let_go(&mut self, message: &Message) {
-        self.buffered.remove(message);
-    }
-
     /// Whether somebody waits for what only the server can say, so that reading must go on.
     fn awaits_reply(&self) -> bool {
-        !self.call_deadlines.is_empty() || self.unconfirmed() > 0 || self.awaits_unblocked()
-    }
-
-    /// Publishes whose confirms are awaited: whoever counts them adds them here.
-    #[expect(clippy::unused_self, reason = "nobody awaits confirms yet")]
-    pub(super) fn unconfirmed(&self) -> usize {
-        0
+        !self.call_deadlines.is_empty() || self.stats.publishes_unconfirmed > 0 || self.awaits_unblocked()
     }
 
     /// Whether reading has to be paused or resumed.

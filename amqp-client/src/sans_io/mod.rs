@@ -9,6 +9,7 @@
 //! | `content` | received messages |
 //! | `channel`, `commands` | a channel's state, and the commands that change it |
 //! | `publishing`, `gate` | messages out, and what holds them back |
+//! | `confirms`, `outcomes`, `returns` | what became of them |
 //! | `consumers` | deliveries in |
 //! | `deliveries` | settling what came |
 //! | `transactions` | what waits for tx.commit |
@@ -20,6 +21,7 @@
 mod authentication;
 mod channel;
 mod commands;
+mod confirms;
 mod connection;
 mod consumers;
 mod content;
@@ -31,12 +33,15 @@ mod handshake;
 mod heartbeat;
 mod incoming;
 mod limits;
+mod outcomes;
 mod outgoing;
 mod publishing;
+mod returns;
 mod shutdown;
 mod stats;
 mod transactions;
 
+pub use confirms::ConfirmOptions;
 pub use connection::Connection;
 pub use content::Message;
 pub(crate) use content::READ_BUFFER;
@@ -44,5 +49,6 @@ pub use deliveries::Settlement;
 pub use event::{ChannelKey, ConsumerEnd, ConsumerId, Event, Reply, RequestId, State};
 pub use outgoing::Outgoing;
 pub use publishing::{Body, Published};
+pub use returns::{RETURN_HEADER, Returned};
 pub use shutdown::Unfinished;
 pub use stats::Stats;

@@ -1,5 +1,7 @@
 //! Publishing: a method, a content header and a body leave as one unit. When they may is `gate`'s.
 
+use std::time::Instant;
+
 use amqp_protocol::frame::{self, FrameType, payload_max};
 use amqp_protocol::method::Encode;
 use amqp_protocol::v0_9_1::basic;
@@ -8,6 +10,7 @@ use bytes::Bytes;
 
 use super::connection::Connection;
 use super::event::ChannelKey;
+use super::returns;
 use crate::error::PublishError;
 
 /// Bodies from this size on go to the transport by reference; copying a smaller one costs less than keeping it apart.
@@ -105,6 +108,7 @@ impl Connection {
     /// What holds it back, so ask [`may_publish`](Self::may_publish) before, or [wait](Self::wait_to_publish). Whatever the error, nothing was queued and no number was used.
     pub fn publish(
         &mut self,
+        now: Instant,
         key: ChannelKey,
         method: &basic::Publish<'_>,
         properties: &basic::Properties<'_>,
@@ -114,7 +118,7 @@ impl Connection {
         if !self.is_way_free(key) {
             return Err(self.held_back(key));
         }
-        let published = self.put_message(key, method, properties, body);
+        let published = self.put_message(now, key, method, properties, body);
         self.stats.messages_published += u64::from(published.is_ok());
         self.note_backlog();
         published
@@ -122,11 +126,33 @@ impl Connection {
 
     fn put_message(
         &mut self,
+        now: Instant,
         key: ChannelKey,
         method: &basic::Publish<'_>,
         properties: &basic::Properties<'_>,
         body: Body<'_>,
     ) -> Result<Published, PublishError> {
+        let body_max = self.config.body_max;
+        // By what the publish is known if it comes back.
+        let (mut fingerprint, numbered) = (None, &mut None);
+        let mut properties = properties;
+        if let Some(confirms) = &self.channel(key)?.confirms
+            && method.mandatory
+        {
+            if confirms.options.return_header {
+                let headers = returns::numbered(properties.headers.as_ref(), confirms.next());
+                properties = numbered.insert(basic::Properties {
+                    headers: Some(headers),
+                    ..properties.clone()
+                });
+            }
+            fingerprint = Some(returns::fingerprint(
+                method,
+                properties,
+                body.as_bytes(),
+                body_max,
+            ));
+        }
         let frame_max = self.send_frame_max;
         let position = self.position();
         let header = Header {
@@ -143,12 +169,16 @@ impl Connection {
         })
         .map_err(PublishError::FrameTooLarge)?;
         self.put_body(key.id, body);
-        let next = self.channel(key)?.next_confirm.as_mut();
-        let delivery_tag = next.map(|next| {
-            let tag = DeliveryTag(*next);
-            *next += 1;
-            tag
-        });
+        let end = self.position();
+        let mut delivery_tag = None;
+        if let Some(confirms) = &mut self.channel(key)?.confirms {
+            let unwatched = !confirms.watched;
+            delivery_tag = Some(confirms.publish(now, position, end, fingerprint));
+            self.stats.publishes_unconfirmed += 1;
+            if unwatched {
+                self.watch_confirms(key);
+            }
+        }
         Ok(Published {
             position,
             delivery_tag,

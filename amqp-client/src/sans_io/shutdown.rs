@@ -105,7 +105,7 @@ impl Connection {
             deliveries_waiting: self.consumers.values().map(|consumer| consumer.queue.len()).sum(),
             deliveries_unsettled: self.unsettled,
             publishes_waiting: self.gate.waiters.len(),
-            publishes_unconfirmed: self.unconfirmed(),
+            publishes_unconfirmed: self.stats.publishes_unconfirmed,
         }
     }
 }

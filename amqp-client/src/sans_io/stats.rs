@@ -16,6 +16,12 @@ pub struct Stats {
     pub messages_delivered: u64,
     /// Messages received by basic.return.
     pub messages_returned: u64,
+    /// Publishes that the server confirmed, in confirm mode; those that came back are not among them.
+    pub messages_confirmed: u64,
+    /// Publishes that the server refused with basic.nack.
+    pub messages_nacked: u64,
+    /// Publishes in confirm mode that the server had not settled when their channel ended or their time was over.
+    pub messages_unsettled: u64,
     /// How often the server blocked publishing (connection.blocked).
     pub times_blocked: u64,
     /// How often reading paused because consumers were behind.
@@ -35,6 +41,8 @@ pub struct Stats {
     pub requests_waiting: usize,
     /// Publishes that are held back.
     pub publishes_waiting: usize,
+    /// Publishes that the server has not settled, in confirm mode.
+    pub publishes_unconfirmed: usize,
     /// Octets queued that the transport has not taken yet.
     pub octets_to_send: u64,
 }

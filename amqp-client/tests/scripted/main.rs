@@ -2,6 +2,7 @@
 
 mod authentication;
 mod building;
+mod confirms;
 mod dropping;
 mod ending;
 mod events;
@@ -13,12 +14,15 @@ mod overtaking;
 mod peer;
 mod pitfalls;
 mod plain;
+mod publishers;
 mod publishing;
 mod receiving;
 mod requests;
+mod returns;
 mod secrets;
 mod settling;
 mod shutdown;
 mod stalling;
 mod tuning;
+mod unsettled;
 mod wire;

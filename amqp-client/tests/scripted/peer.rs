@@ -306,7 +306,7 @@ pub(crate) fn publish(
     };
     let published = peer
         .core
-        .publish(key, &method, &basic::Properties::default(), body.into())?;
+        .publish(peer.now, key, &method, &basic::Properties::default(), body.into())?;
     Ok(published.delivery_tag.map(|tag| tag.0))
 }
 

@@ -145,9 +145,13 @@ fn invariant_7_what_does_not_fit_is_refused_at_the_call_and_takes_no_number() {
         headers: Some(large()),
         ..Default::default()
     };
-    let refused = peer
-        .core
-        .publish(key, &basic::Publish::default(), &properties, Body::default());
+    let refused = peer.core.publish(
+        peer.now,
+        key,
+        &basic::Publish::default(),
+        &properties,
+        Body::default(),
+    );
     assert!(matches!(refused, Err(PublishError::FrameTooLarge(_))));
     assert_eq!(peer.sent(), []);
     assert_eq!(publish(&mut peer, key, "x").unwrap(), Some(1));

@@ -1,0 +1,218 @@
+//! Publishing with confirms: confirm.select through the request builder, and the handle that it gives. What a publish
+//! ends in is its receipt's.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use amqp_protocol::ShortStr;
+use amqp_protocol::table::TableError;
+
+use super::channel::Channel;
+use super::publish::{Admission, Publish};
+use super::receipt::Receipt;
+use super::request::Request;
+use super::waiting::{Replied, Turn, Wait};
+use crate::error::{CallError, ChannelError, PublishError};
+use crate::sans_io::{Body, ConfirmOptions};
+
+/// Confirm mode to be chosen. Made by [`Channel::confirm_select`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ConfirmSelect {
+    options: ConfirmOptions,
+}
+
+impl<C> Request<'_, C, ConfirmSelect> {
+    /// How many publishes may be unsettled before the next one waits; at least one may. Default: 10,000.
+    pub fn max_unconfirmed(self, publishes: usize) -> Self {
+        self.set(|select| select.options.max_unconfirmed = publishes)
+    }
+
+    /// How many octets unsettled publishes may have, their frames included, before the next one waits. The publish that
+    /// reaches the limit may exceed it. Default: 67,108,864.
+    pub fn max_unconfirmed_octets(self, octets: u64) -> Self {
+        self.set(|select| select.options.max_unconfirmed_octets = octets)
+    }
+
+    /// How long the server may take to settle a publish before its fate counts as unknown; [`Duration::MAX`] is for ever.
+    /// Default: 60 seconds.
+    pub fn confirm_timeout(self, time: Duration) -> Self {
+        self.set(|select| select.options.confirm_timeout = time)
+    }
+
+    /// Mandatory publishes carry their number in the header `x-publish-number`, so that it is certain which of several
+    /// messages with the same exchange, routing key, message-id, correlation-id and body was returned. Without it, it is
+    /// taken to be the first.
+    pub fn return_header(self) -> Self {
+        self.set(|select| select.options.return_header = true)
+    }
+}
+
+impl<'a> IntoFuture for Request<'a, Channel, ConfirmSelect> {
+    type Output = Result<Publisher, CallError>;
+    type IntoFuture = SelectConfirms<'a>;
+
+    fn into_future(self) -> SelectConfirms<'a> {
+        SelectConfirms {
+            channel: self.caller,
+            select: Some(self.method),
+            wait: None,
+        }
+    }
+}
+
+/// Chooses confirm mode: confirm.select is sent at the first poll.
+///
+/// Dropping it later does not undo that: the channel is in confirm mode.
+#[derive(Debug)]
+#[must_use = "confirm mode is only chosen when it is awaited"]
+pub struct SelectConfirms<'a> {
+    channel: &'a Channel,
+    /// Until it is sent.
+    select: Option<ConfirmSelect>,
+    /// Once it is.
+    wait: Option<Wait<'a, Replied>>,
+}
+
+impl Future for SelectConfirms<'_> {
+    type Output = Result<Publisher, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(select) = self.select.take() {
+            let request = self.channel.with(|inner, key| {
+                let request = inner.core.confirm_select(Instant::now(), key, select.options)?;
+                inner.register::<Replied>(request);
+                Ok::<_, CallError>(request)
+            })?;
+            self.wait = Some(self.channel.wait(request));
+        }
+        let Some(wait) = &mut self.wait else {
+            return Poll::Pending;
+        };
+        ready!(Pin::new(wait).poll(cx))?;
+        Poll::Ready(Ok(Publisher {
+            channel: self.channel.clone(),
+        }))
+    }
+}
+
+/// Publishes on a channel in confirm mode, so that each message has an outcome: a [`Receipt`] tells it. Made by
+/// [`Channel::confirm_select`]. Clones publish on the same channel, each publish has its own number.
+///
+/// A message is confirmed when all queues that it was routed to have taken responsibility: on disk, for a persistent message
+/// in a durable classic queue; on a majority of nodes, in a quorum queue. One that no queue is bound for is confirmed too,
+/// unless it is [`mandatory`](Request::mandatory).
+///
+/// ```no_run
+/// # async fn example(connection: amqp_client::Connection) -> Result<(), Box<dyn std::error::Error>> {
+/// use amqp_client::Receipts;
+///
+/// let publisher = connection.open_channel().await?.confirm_select().await?;
+/// // One message, and what became of it.
+/// publisher.publish("", "orders", "one coffee").mandatory().await?.await?;
+///
+/// // Many, of which up to 10,000 are under way at a time.
+/// let mut receipts = Receipts::new();
+/// for number in 1..100_000 {
+///     receipts.push(publisher.publish("", "orders", format!("coffee {number}")).await?);
+/// }
+/// receipts.await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    channel: Channel,
+}
+
+impl Publisher {
+    /// The channel it publishes on.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Begins basic.publish to `exchange`, the empty name being the default exchange, which routes to the queue named
+    /// `routing_key`. The message is persistent, unless it is made [`transient`](Request::transient) or given other
+    /// [`properties`](Request::properties).
+    ///
+    /// Awaiting it waits until the message may be queued: for the server, for the transport, and for less than
+    /// [`max_unconfirmed`](Request::max_unconfirmed) publishes to be unsettled; at most `publish_timeout`. Then it gives a
+    /// [`Receipt`], to be awaited for the outcome.
+    pub fn publish<'a>(
+        &'a self,
+        exchange: impl TryInto<ShortStr<'a>, Error: Into<TableError>>,
+        routing_key: impl TryInto<ShortStr<'a>, Error: Into<TableError>>,
+        body: impl Into<Body<'a>>,
+    ) -> Request<'a, Self, Publish<'a>> {
+        let mut request = Request::new(self, Publish::new(body.into())).persistent();
+        request.method.method.exchange = request.keep("exchange", exchange);
+        request.method.method.routing_key = request.keep("routing_key", routing_key);
+        request
+    }
+
+    /// How many publishes of the channel are not settled: neither confirmed nor failed.
+    pub fn unconfirmed(&self) -> usize {
+        self.channel.with(|inner, key| inner.core.unconfirmed_on(key))
+    }
+
+    /// Waits until all publishes that the channel made before are settled.
+    ///
+    /// Dropping the future changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The first failure that no receipt tells, since this was last asked: of a plain publish on the channel, or one whose
+    /// receipt was dropped. So a program that drops all its receipts still learns here whether something was lost.
+    pub async fn wait_for_all(&self) -> Result<(), PublishError> {
+        let request = self.channel.with(|inner, key| {
+            let request = inner.core.wait_for_outcomes(Some(key));
+            inner.register::<Turn>(request);
+            request
+        });
+        self.channel.wait::<Turn>(request).await?;
+        self.channel
+            .with(|inner, key| inner.core.take_failure(key))
+            .map_or(Ok(()), Err)
+    }
+}
+
+impl<'a> IntoFuture for Request<'a, Publisher, Publish<'a>> {
+    type Output = Result<Receipt, PublishError>;
+    type IntoFuture = PublishConfirmed<'a>;
+
+    fn into_future(self) -> PublishConfirmed<'a> {
+        let (publisher, message) = self.finish();
+        PublishConfirmed {
+            channel: &publisher.channel,
+            admission: Admission::new(&publisher.channel, message),
+        }
+    }
+}
+
+/// Publishes a message with an outcome: queued for the transport, and numbered, at the first poll at which the server, the
+/// transport and the limits on unsettled publishes let it.
+///
+/// Dropping it before it is ready publishes nothing.
+#[derive(Debug)]
+#[must_use = "a message is only published when it is awaited"]
+pub struct PublishConfirmed<'a> {
+    channel: &'a Channel,
+    admission: Admission<'a>,
+}
+
+impl Future for PublishConfirmed<'_> {
+    type Output = Result<Receipt, PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let delivery_tag = ready!(self.admission.poll(cx, |core, key, published| {
+            if let Some(delivery_tag) = published.delivery_tag {
+                core.keep_outcome(key, delivery_tag);
+            }
+            published.delivery_tag
+        }))?;
+        // A publisher's channel is in confirm mode as long as it lives.
+        let delivery_tag = delivery_tag.ok_or(ChannelError::Closed)?;
+        Poll::Ready(Ok(Receipt::new(self.channel.clone(), delivery_tag)))
+    }
+}

@@ -1,0 +1,209 @@
+//! The outcome of a publish, and of many. How publishes are settled is the core's.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use amqp_protocol::DeliveryTag;
+
+use super::channel::Channel;
+use super::shared::Inner;
+use super::waiting::set_waker;
+use crate::error::PublishError;
+use crate::sans_io::ChannelKey;
+
+/// What becomes of a published message: ready with `Ok` when the server has confirmed it, and with an error otherwise, also
+/// when its channel or connection ends. It can be awaited anywhere, at any time; its channel stays open as long as it waits.
+///
+/// Dropping it changes nothing for the message: a failure is then told by
+/// [`Publisher::wait_for_all`](super::Publisher::wait_for_all), and a returned message comes to [`Channel::returns`].
+#[derive(Debug)]
+#[must_use = "whether the message arrived is only known when the receipt is awaited"]
+pub struct Receipt {
+    /// Until the outcome is known.
+    channel: Option<Channel>,
+    delivery_tag: DeliveryTag,
+    /// Whether a waker was left with the connection.
+    polled: bool,
+}
+
+impl Receipt {
+    pub(super) fn new(channel: Channel, delivery_tag: DeliveryTag) -> Self {
+        Self {
+            channel: Some(channel),
+            delivery_tag,
+            polled: false,
+        }
+    }
+
+    /// The number of the publish on its channel: the first publish in confirm mode is 1.
+    pub fn delivery_tag(&self) -> DeliveryTag {
+        self.delivery_tag
+    }
+}
+
+impl Future for Receipt {
+    type Output = Result<(), PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let delivery_tag = self.delivery_tag;
+        let Some(channel) = &self.channel else {
+            return Poll::Pending;
+        };
+        let outcome = channel.with(|inner, key| inner.poll_outcome(cx, key, delivery_tag));
+        self.polled = outcome.is_pending();
+        let outcome = ready!(outcome);
+        self.channel = None;
+        Poll::Ready(outcome)
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        if let Some(channel) = &self.channel {
+            channel.with(|inner, key| {
+                if self.polled {
+                    inner
+                        .woken
+                        .extend(inner.receipts.remove(&(key, self.delivery_tag)).flatten());
+                }
+                inner.core.release_outcome(key, self.delivery_tag);
+            });
+        }
+    }
+}
+
+impl Inner {
+    fn poll_outcome(
+        &mut self,
+        cx: &Context<'_>,
+        channel: ChannelKey,
+        delivery_tag: DeliveryTag,
+    ) -> Poll<Result<(), PublishError>> {
+        // The event that there is one has taken the waker.
+        if let Some(outcome) = self.core.take_outcome(channel, delivery_tag) {
+            return Poll::Ready(outcome);
+        }
+        let waker = self.receipts.entry((channel, delivery_tag)).or_default();
+        self.woken.extend(set_waker(waker, cx));
+        Poll::Pending
+    }
+}
+
+/// Receipts of many publishes: awaiting it waits for all of them, and tells which failed.
+///
+/// Dropping it drops the receipts.
+///
+/// ```no_run
+/// # async fn example(publisher: amqp_client::Publisher) -> Result<(), Box<dyn std::error::Error>> {
+/// use amqp_client::Receipts;
+///
+/// let orders = ["coffee", "tea"];
+/// let mut receipts = Receipts::new();
+/// for order in orders {
+///     receipts.push(publisher.publish("", "orders", order).await?);
+/// }
+/// if let Err(error) = receipts.await {
+///     for (index, error) in error.failures() {
+///         eprintln!("{}: {error}", orders[*index]);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "whether the messages arrived is only known when the receipts are awaited"]
+pub struct Receipts {
+    waiting: VecDeque<Receipt>,
+    /// How many are settled.
+    settled: usize,
+    failures: Vec<(usize, PublishError)>,
+}
+
+impl Receipts {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one; its index is the number of those added before.
+    pub fn push(&mut self, receipt: Receipt) {
+        self.waiting.push_back(receipt);
+    }
+}
+
+impl Extend<Receipt> for Receipts {
+    fn extend<I: IntoIterator<Item = Receipt>>(&mut self, receipts: I) {
+        self.waiting.extend(receipts);
+    }
+}
+
+impl FromIterator<Receipt> for Receipts {
+    fn from_iter<I: IntoIterator<Item = Receipt>>(receipts: I) -> Self {
+        Self {
+            waiting: receipts.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Future for Receipts {
+    type Output = Result<(), ReceiptsError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        // All must be settled, so one waker at a time will do.
+        while let Some(receipt) = this.waiting.front_mut() {
+            if let Err(error) = ready!(Pin::new(receipt).poll(cx)) {
+                this.failures.push((this.settled, error));
+            }
+            this.waiting.pop_front();
+            this.settled += 1;
+        }
+        if this.failures.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Ready(Err(ReceiptsError {
+            publishes: this.settled,
+            failures: std::mem::take(&mut this.failures),
+        }))
+    }
+}
+
+/// Some of many publishes failed.
+#[derive(Debug, Clone)]
+pub struct ReceiptsError {
+    publishes: usize,
+    failures: Vec<(usize, PublishError)>,
+}
+
+impl ReceiptsError {
+    /// Which receipts failed, by index, ascending, and how. There is at least one.
+    pub fn failures(&self) -> &[(usize, PublishError)] {
+        &self.failures
+    }
+
+    /// How many receipts there were.
+    pub fn publishes(&self) -> usize {
+        self.publishes
+    }
+}
+
+impl fmt::Display for ReceiptsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} of {} publishes failed",
+            self.failures.len(),
+            self.publishes
+        )?;
+        match self.failures.first() {
+            Some((index, error)) => write!(f, ", number {index} as the first: {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ReceiptsError {}

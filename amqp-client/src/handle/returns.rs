@@ -1,0 +1,165 @@
+//! Returned messages that belong to no receipt, as a stream for whoever asks. Which do is the core's to say.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use futures_core::Stream;
+
+use super::channel::Channel;
+use super::waiting::set_waker;
+use crate::sans_io::{ChannelKey, Returned};
+
+/// What waits for one reader at most: so many messages, and so many octets. The oldest gives way.
+const MOST_MESSAGES: usize = 1000;
+const MOST_OCTETS: u64 = 16 << 20;
+
+/// The returned messages of a channel that no receipt tells of. Made by [`Channel::returns`].
+///
+/// A [`Stream`] that ends with the channel. It keeps 1,000 messages and 16 MiB of bodies for a reader that is behind; then
+/// the oldest are lost, and [`missed`](Self::missed) says how many. Several of one channel get the same messages.
+///
+/// Dropping it loses what was not read.
+#[derive(Debug)]
+pub struct Returns {
+    channel: Channel,
+    number: u64,
+}
+
+impl Returns {
+    pub(super) fn new(channel: Channel) -> Self {
+        let number = channel.with(|inner, key| {
+            let ended = inner.core.channel_is_over(key);
+            inner.returns.add(key, ended)
+        });
+        Self { channel, number }
+    }
+
+    /// The next returned message; `None` when the channel has ended.
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Returned> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// How many messages were lost since this was asked last.
+    pub fn missed(&mut self) -> u64 {
+        self.channel
+            .with(|inner, _| inner.returns.take_missed(self.number))
+    }
+}
+
+impl Stream for Returns {
+    type Item = Returned;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Returned>> {
+        self.channel.with(|inner, _| {
+            let (next, old) = inner.returns.poll(self.number, cx);
+            inner.woken.extend(old);
+            next
+        })
+    }
+}
+
+impl Drop for Returns {
+    fn drop(&mut self) {
+        self.channel.with(|inner, _| {
+            let waker = inner.returns.remove(self.number);
+            inner.woken.extend(waker);
+        });
+    }
+}
+
+/// All streams of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions {
+    by_number: BTreeMap<u64, Subscription>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Subscription {
+    channel: ChannelKey,
+    messages: VecDeque<Returned>,
+    octets: u64,
+    missed: u64,
+    ended: bool,
+    waker: Option<Waker>,
+}
+
+impl Subscriptions {
+    fn add(&mut self, channel: ChannelKey, ended: bool) -> u64 {
+        self.next += 1;
+        let subscription = Subscription {
+            channel,
+            messages: VecDeque::new(),
+            octets: 0,
+            missed: 0,
+            ended,
+            waker: None,
+        };
+        self.by_number.insert(self.next, subscription);
+        self.next
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Waker> {
+        self.by_number.remove(&number)?.waker
+    }
+
+    fn take_missed(&mut self, number: u64) -> u64 {
+        let subscription = self.by_number.get_mut(&number);
+        subscription.map_or(0, |subscription| std::mem::take(&mut subscription.missed))
+    }
+
+    /// The next message, and a waker that is no longer needed.
+    fn poll(&mut self, number: u64, cx: &Context<'_>) -> (Poll<Option<Returned>>, Option<Waker>) {
+        let Some(subscription) = self.by_number.get_mut(&number) else {
+            return (Poll::Ready(None), None);
+        };
+        if let Some(returned) = subscription.messages.pop_front() {
+            subscription.octets -= returned.body().len() as u64;
+            return (Poll::Ready(Some(returned)), None);
+        }
+        if subscription.ended {
+            return (Poll::Ready(None), None);
+        }
+        (Poll::Pending, set_waker(&mut subscription.waker, cx))
+    }
+
+    /// Keeps a message for all who want those of its channel.
+    pub(super) fn push(&mut self, channel: ChannelKey, returned: &Returned) -> Vec<Waker> {
+        let of_channel = |subscription: &&mut Subscription| subscription.channel == channel;
+        let push = |subscription: &mut Subscription| {
+            subscription.octets += returned.body().len() as u64;
+            subscription.messages.push_back(returned.clone());
+            while subscription.messages.len() > MOST_MESSAGES || subscription.octets > MOST_OCTETS {
+                let Some(oldest) = subscription.messages.pop_front() else {
+                    break;
+                };
+                subscription.octets -= oldest.body().len() as u64;
+                subscription.missed += 1;
+            }
+            subscription.waker.take()
+        };
+        self.by_number
+            .values_mut()
+            .filter(of_channel)
+            .filter_map(push)
+            .collect()
+    }
+
+    /// The channel is over: nothing more will come.
+    pub(super) fn end(&mut self, channel: ChannelKey) -> Vec<Waker> {
+        let of_channel = |subscription: &&mut Subscription| subscription.channel == channel;
+        let end = |subscription: &mut Subscription| {
+            subscription.ended = true;
+            subscription.waker.take()
+        };
+        self.by_number
+            .values_mut()
+            .filter(of_channel)
+            .filter_map(end)
+            .collect()
+    }
+}
