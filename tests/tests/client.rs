@@ -45,6 +45,18 @@ fn hello_publishes_and_consumes() {
 }
 
 #[test]
+fn confirms_tells_what_became_of_each_message() {
+    assert_eq!(
+        run_example("confirms", &own_vhost("confirms")),
+        "coffee: confirmed\n\
+         tea: returned, 312 NO_ROUTE\n\
+         of 4 orders\n\
+         juice: the server refused the message\n\
+         cocoa: the server refused the message\n"
+    );
+}
+
+#[test]
 fn seed_fanout_does_what_the_seeds_synchronous_sample_does() {
     let url = own_vhost("seed-fanout");
     // The queue and the exchange are there the second time.
