@@ -263,7 +263,7 @@ async fn publish_all_ways(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pitfall_04_pitfall_05_tasks_that_share_a_channel_get_their_own_outcomes() -> Outcome {
+async fn pitfall_04_05_tasks_that_share_a_channel_get_their_own_outcomes() -> Outcome {
     let (connection, channel, publisher) = publisher(Broker::shared().url()).await?;
     let (queue, full) = (declare(&channel).await?, declare_full(&publisher).await?);
     let tasks: Vec<_> = (0..TASKS)

@@ -1,5 +1,7 @@
 //! Publishes that the server has not settled when their channel or connection ends, and failures that nobody was told.
 
+use std::time::Duration;
+
 use amqp_client::protocol::v0_9_1::{basic, channel, connection, constants};
 use amqp_client::protocol::{DeliveryTag, ShortStr};
 use amqp_client::sans_io::{ConfirmOptions, Event, Outgoing};
@@ -201,4 +203,43 @@ fn nothing_is_kept_of_a_channel_that_is_over_when_nobody_can_ask() {
             Some(Event::OutcomesKnown { request }) if *request == late
         ));
     }
+}
+
+#[test]
+fn a_shutdown_waits_for_confirms_and_the_stats_count_what_became_of_publishes() {
+    let (mut peer, key) = confirming(ConfirmOptions::default());
+    for _ in 0..4 {
+        publish_kept(&mut peer, key);
+    }
+    peer.octets();
+    peer.send(1, &nack(1, false));
+    peer.send(1, &ack(2, false));
+    let stats = peer.core.stats();
+    assert_eq!((stats.messages_published, stats.publishes_unconfirmed), (4, 2));
+    peer.core.shut_down(peer.now, Duration::from_secs(30));
+    peer.advance(Duration::ZERO);
+    assert_eq!(peer.sent(), []);
+    peer.send(1, &ack(3, false));
+    peer.advance(Duration::from_secs(29));
+    assert_eq!(peer.sent(), []);
+    peer.advance(Duration::from_secs(1));
+    assert!(peer.sent()[0].is::<connection::Close<'_>>());
+    let left = peer.core.unfinished().unwrap();
+    assert_eq!(left.publishes_unconfirmed, 1);
+    let stats = peer.core.stats();
+    let ended = (
+        stats.messages_confirmed,
+        stats.messages_nacked,
+        stats.messages_unsettled,
+    );
+    assert_eq!((ended, stats.publishes_unconfirmed), ((2, 1, 1), 0));
+
+    let (mut peer, key) = confirming(ConfirmOptions::default());
+    publish_kept(&mut peer, key);
+    peer.octets();
+    peer.core.shut_down(peer.now, Duration::MAX);
+    peer.send(1, &ack(1, false));
+    peer.advance(Duration::ZERO);
+    assert!(peer.sent()[0].is::<connection::Close<'_>>());
+    assert_eq!(outcome(&mut peer, key, 1), "confirmed");
 }
