@@ -51,7 +51,8 @@ async fn flood(channel: Channel, queue: String) -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pitfall_13_a_stalled_consumer_costs_neither_memory_nor_heartbeats_nor_anybodys_replies() -> Outcome {
+async fn pitfall_13_a_stalled_consumer_costs_neither_memory_nor_heartbeats_nor_anybodys_confirms() -> Outcome
+{
     let connection = limited().await?;
     let (stalled, working) = (connection.open_channel().await?, connection.open_channel().await?);
     // What the consumer does not take stays within the broker's means.
@@ -62,18 +63,19 @@ async fn pitfall_13_a_stalled_consumer_costs_neither_memory_nor_heartbeats_nor_a
     let queue = declare.await?.queue.to_string();
     let mut consumer = stalled.basic_consume(&queue).no_ack().await?;
     let target = working.queue_declare("").exclusive().await?.queue.to_string();
+    let publisher = working.confirm_select().await?;
     let before = resident();
     let flooding = connect(Broker::shared().url()).await?;
     let flood = tokio::spawn(flood(flooding.open_channel().await?, queue));
 
     let (start, mut published, mut most) = (Instant::now(), 0, 0);
     while start.elapsed() < TIME {
-        working.basic_publish("", &target, "x").await?;
+        let receipt = timeout(LIMIT, publisher.publish("", &target, "x").into_future()).await??;
         published += 1;
-        // The reply stands behind everything that the server has sent to the consumer.
+        // The confirm stands behind everything that the server has sent to the consumer, and so does the reply.
+        timeout(LIMIT, receipt).await??;
         let reply = timeout(LIMIT, working.queue_declare(&target).passive().into_future()).await??;
-        // The reply may overtake the last message.
-        assert!(reply.message_count + 1 >= published, "{reply:?}");
+        assert_eq!(reply.message_count, published);
         let stats = connection.stats();
         assert!(stats.octets_buffered <= HARD + SOFT / 8, "{stats:?}");
         most = most.max(resident().saturating_sub(before));
@@ -82,6 +84,7 @@ async fn pitfall_13_a_stalled_consumer_costs_neither_memory_nor_heartbeats_nor_a
     assert!(most < HARD + SLACK, "{most} octets more than before");
     assert_eq!(connection.state(), State::Open);
     let stats = connection.stats();
+    assert_eq!(stats.messages_confirmed, u64::from(published));
     assert!(stats.times_paused > 0 && stats.overflows == 1, "{stats:?}");
     let end = timeout(LIMIT, consumer.next()).await?;
     assert!(

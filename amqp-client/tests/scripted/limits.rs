@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use amqp_client::protocol::v0_9_1::{Method, basic, channel, connection, constants};
+use amqp_client::protocol::v0_9_1::{Method, basic, channel, confirm, connection, constants};
 use amqp_client::protocol::{DeliveryTag, FieldTable, ShortStr};
 use amqp_client::sans_io::{ChannelKey, ConsumerId, Event};
 use amqp_client::{ChannelError, Config, ConsumerEnd, State};
@@ -303,6 +303,30 @@ fn a_publish_that_waits_for_unblocked_keeps_reading_on() {
     assert!(peer.core.wants_read());
     peer.core.abandon_request(waiting);
     assert!(!peer.core.wants_read());
+}
+
+#[test]
+fn a_publish_that_waits_for_its_confirm_keeps_reading_on() {
+    let mut peer = peer();
+    let key = peer.open_channel();
+    peer.consume(key, "c");
+    let select = peer.core.call(peer.now, key, confirm::Select::default()).unwrap();
+    peer.send(1, &confirm::SelectOk {});
+    assert!(peer.outcome(select).is_ok());
+    crate::peer::publish(&mut peer, key, "x").unwrap();
+    for number in 1..200 {
+        peer.feed(&delivery(1, "c", number, &[0; 1000], 2000));
+    }
+    assert!(peer.core.wants_read());
+    assert_eq!(peer.core.stats().publishes_unconfirmed, 1);
+    let ack = basic::Ack {
+        delivery_tag: DeliveryTag(1),
+        multiple: false,
+    };
+    peer.send(1, &ack);
+    assert!(!peer.core.wants_read());
+    let stats = peer.core.stats();
+    assert_eq!((stats.publishes_unconfirmed, stats.messages_confirmed), (0, 1));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use amqp_client::protocol::ShortStr;
-use amqp_client::protocol::v0_9_1::{basic, channel, connection, constants};
+use amqp_client::protocol::v0_9_1::{basic, channel, confirm, connection, constants};
+use amqp_client::protocol::{DeliveryTag, ShortStr};
 use amqp_client::{Config, ConnectionError, ConsumerEnd, ConsumerError, PublishError, ShutdownError, State};
 
 use crate::peer::{body_frames, delivery, header_frame, method_frame};
@@ -96,6 +96,46 @@ fn a_shutdown_with_nothing_to_do_closes_at_once() {
     // Whoever comes later finds it closed.
     assert!(matches!(ready(session.connection.shutdown(LIMIT)), Ok(())));
     assert!(matches!(ready(session.connection.close()), Ok(())));
+}
+
+#[test]
+fn a_shutdown_waits_for_confirms_and_says_how_many_did_not_come() {
+    for confirmed in [1, 2] {
+        let mut session = Session::open();
+        let channel = session.open_channel();
+        let mut selecting = channel.confirm_select().into_future();
+        assert!(poll(&mut selecting).is_pending());
+        session.send(1, &confirm::SelectOk {});
+        let Poll::Ready(Ok(publisher)) = poll(&mut selecting) else {
+            panic!("not selected")
+        };
+        let receipts = ["x", "y"].map(|body| ready(publisher.publish("", "q", body).into_future()).unwrap());
+        let connection = session.connection.clone();
+        let mut shutdown = Box::pin(connection.shutdown(LIMIT));
+        assert!(poll(&mut shutdown).is_pending());
+        assert!(!closes(&mut session));
+        let ack = basic::Ack {
+            delivery_tag: DeliveryTag(confirmed),
+            multiple: true,
+        };
+        session.send(1, &ack);
+        assert_eq!(closes(&mut session), confirmed == 2);
+        if confirmed == 1 {
+            session.advance(LIMIT + Duration::from_secs(1));
+        }
+        session.send(0, &connection::CloseOk {});
+        let Poll::Ready(outcome) = poll(&mut shutdown) else {
+            panic!("still waiting")
+        };
+        match outcome {
+            Ok(()) => assert_eq!(confirmed, 2),
+            Err(ShutdownError::Unfinished(left)) => {
+                assert_eq!((confirmed, left.publishes_unconfirmed), (1, 1));
+            }
+            Err(error) => panic!("{error}"),
+        }
+        drop(receipts);
+    }
 }
 
 #[test]
