@@ -140,7 +140,8 @@ fn run(client: &TcpStream, server: &TcpStream, orders: &Mutex<Orders>) -> io::Re
     let resets = locked(orders).resets;
     let mut lanes = [Lane::default(), Lane::default()];
     loop {
-        let now = *locked(orders);
+        // Held for the round, which blocks on nothing: what is written behind an order is read under it.
+        let now = locked(orders);
         if now.resets != resets {
             for stream in [client, server] {
                 // A socket that does not linger is reset by its close.
@@ -157,6 +158,7 @@ fn run(client: &TcpStream, server: &TcpStream, orders: &Mutex<Orders>) -> io::Re
         if lanes.iter().all(|lane| lane.over) {
             return Ok(());
         }
+        drop(now);
         if !moved {
             thread::sleep(REST);
         }
