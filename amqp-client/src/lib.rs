@@ -50,7 +50,6 @@
 pub use amqp_protocol as protocol;
 
 mod config;
-mod connect_error;
 mod credentials;
 pub mod driver;
 mod error;
@@ -65,11 +64,11 @@ pub mod tls;
 pub mod tokio;
 
 pub use config::{Config, HeldBack};
-pub use connect_error::{ConnectError, ConnectPhase, FailedAttempt};
 pub use credentials::{Credentials, IssueError, IssuedSecret, Mechanism, MechanismError, SecretProvider};
 pub use error::{
-    CallError, ChannelError, Close, ConnectionError, PeerViolation, ProviderError, PublishError,
-    RefreshError, Refusal, ShutdownError, TransportError, UnknownReason, Violation,
+    CallError, ChannelError, Close, ConnectError, ConnectPhase, ConnectionError, FailedAttempt,
+    PeerViolation, ProviderError, PublishError, RefreshError, Refusal, ShutdownError, TransportError,
+    UnknownReason, Violation,
 };
 pub use handle::{
     Call, Channel, ConfirmSelect, Connection, ConnectionEvent, Consume, Consumer, ConsumerError,

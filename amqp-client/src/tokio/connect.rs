@@ -14,8 +14,7 @@ use ::tokio::time::{Instant, sleep, timeout};
 
 use super::{connect_with, secret, tcp};
 use crate::config::Config;
-use crate::connect_error::{ConnectError, ConnectPhase, FailedAttempt};
-use crate::error::{ConnectionError, TransportError};
+use crate::error::{ConnectError, ConnectPhase, ConnectionError, FailedAttempt, TransportError};
 use crate::handle::Connection;
 use crate::options::{ConnectOptions, Host, TcpOptions};
 #[cfg(feature = "tls-no-provider")]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::error::{ConnectionError, ProviderError};
+use super::connection::{ConnectionError, ProviderError};
 use crate::options::{Host, UriError};
 
 /// Why no connection was made.

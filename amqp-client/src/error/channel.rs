@@ -1,0 +1,62 @@
+//! Why a channel ended.
+
+use amqp_protocol::v0_9_1::constants;
+
+use super::connection::ConnectionError;
+use super::peer::Close;
+
+/// Why a channel ended, or never opened. Other channels of its connection live on, unless it says
+/// [`Connection`](Self::Connection).
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// This client closed the channel, or dropped its last handle.
+    #[error("the channel was closed by this client")]
+    Closed,
+    /// The server sent channel.close.
+    #[error("the server closed the channel: {0}")]
+    ClosedByServer(Close),
+    /// Several calls on the channel got no reply in time, so that what later replies belong to is in doubt; it was closed.
+    #[error("the channel was closed after {timed_out} calls without a reply")]
+    Poisoned {
+        /// How many calls timed out.
+        timed_out: u32,
+    },
+    /// A consumer without acknowledgements on this channel was so far behind that it was
+    /// [ended](crate::ConsumerEnd::Overflow), and nothing else stops its deliveries.
+    #[error("the channel was closed because a consumer without acknowledgements was too far behind")]
+    Overflow,
+    /// As many channels are open as the connection may have.
+    #[error("all {channel_max} channels of the connection are in use")]
+    NoFreeChannel {
+        /// The negotiated maximum.
+        channel_max: u16,
+    },
+    /// The connection ended, and its channels with it.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+}
+
+impl ChannelError {
+    /// Whether RabbitMQ closed the channel because a delivery stayed unsettled for longer than its `consumer_timeout`, half
+    /// an hour unless it is configured. All that was unsettled on the channel is requeued. RabbitMQ says so with a plain 406
+    /// that blames no method, so this goes by its words.
+    ///
+    /// ```no_run
+    /// # async fn example(mut consumer: amqp_client::Consumer) {
+    /// use amqp_client::{ConsumerEnd, ConsumerError};
+    ///
+    /// if let Some(Err(ConsumerError::Ended(ConsumerEnd::Channel(error)))) = consumer.next().await
+    ///     && error.is_consumer_timeout()
+    /// {
+    ///     eprintln!("a handler takes too long: {error}");
+    /// }
+    /// # }
+    /// ```
+    pub fn is_consumer_timeout(&self) -> bool {
+        matches!(self, Self::ClosedByServer(close) if close.reply_code == constants::PRECONDITION_FAILED
+            && close.method.is_none()
+            && close.reply_text.contains("delivery acknowledgement")
+            && close.reply_text.contains("timed out"))
+    }
+}
