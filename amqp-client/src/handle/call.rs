@@ -10,9 +10,9 @@ use amqp_protocol::v0_9_1::basic;
 
 use super::channel::Channel;
 use super::request::Request;
-use super::waiting::{Replied, Wait};
+use super::waiting::RoundTrip;
 use crate::error::{CallError, ConnectionError, PeerViolation, Violation};
-use crate::sans_io::{Reply, Settlement, State};
+use crate::sans_io::{Connection, Reply, Settlement, State};
 
 /// A request that the server does not answer. Made by [`Request::no_wait`].
 #[derive(Debug, Clone)]
@@ -119,19 +119,13 @@ impl Future for SendUnanswered<'_> {
 #[derive(Debug)]
 #[must_use = "a call is only made when it is awaited"]
 pub struct Call<'a, M> {
-    channel: &'a Channel,
-    /// Until it is sent.
-    method: Option<Result<M, CallError>>,
-    /// Once it is.
-    wait: Option<Wait<'a, Replied>>,
+    round_trip: RoundTrip<'a, M>,
 }
 
 impl<'a, M: method::Request> Call<'a, M> {
     pub(super) fn new(channel: &'a Channel, method: Result<M, CallError>) -> Self {
         Self {
-            channel,
-            method: Some(method),
-            wait: None,
+            round_trip: RoundTrip::new(channel, method),
         }
     }
 }
@@ -143,20 +137,9 @@ impl<M: method::Request> Future for Call<'_, M> {
     type Output = Result<M::Reply, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(method) = self.method.take() {
-            let method = method?;
-            let request = self.channel.with(|inner, key| {
-                let request = inner.core.call(Instant::now(), key, method)?;
-                inner.register::<Replied>(request);
-                Ok::<_, CallError>(request)
-            })?;
-            self.wait = Some(self.channel.wait(request));
-        }
-        let Some(wait) = &mut self.wait else {
-            return Poll::Pending;
-        };
-        let reply = ready!(Pin::new(wait).poll(cx));
-        Poll::Ready(reply.and_then(|reply| decode(&reply)))
+        let send = |core: &mut Connection, key, method| core.call(Instant::now(), key, method);
+        let reply = ready!(self.round_trip.poll(cx, send))?;
+        Poll::Ready(decode(&reply))
     }
 }
 

@@ -1,5 +1,5 @@
-//! The handle of a channel: its life, and sending any method. Requests begin in the files of `request`, and in those of
-//! `consumer` and `get`.
+//! The handle of a channel: its life, and sending any method. Each request begins in the file of what it ends in, or in
+//! those of `request`.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,20 +10,27 @@ use amqp_protocol::{ChannelId, ShortStr};
 
 use super::call::Call;
 use super::connection::ConnectionHandle;
-use super::publish::Publish;
-use super::publisher::ConfirmSelect;
-use super::request::Request;
-use super::returns::Returns;
 use super::shared::Inner;
 use super::waiting::{Outcome, Replied, Wait};
 use crate::error::{CallError, ChannelError};
-use crate::sans_io::{Body, ChannelKey, RequestId};
+use crate::sans_io::{ChannelKey, RequestId};
 
 /// A channel of a connection. Clones are the same channel; it is closed when the last of them, and of its consumers and
 /// deliveries, is dropped.
 ///
-/// Each method starts a request: set what it needs, then `.await` it. Nothing is sent before. Names that do not fit are
-/// reported then, and nothing is sent. Requests of several tasks share the channel; each gets its own reply.
+/// Each method of AMQP begins a [`Request`](super::Request): set what it needs, then `.await` it. Nothing is sent before.
+/// Tasks may share a channel; each request gets its own reply.
+///
+/// ```no_run
+/// # async fn example(connection: amqp_client::Connection) -> Result<(), Box<dyn std::error::Error>> {
+/// let channel = connection.open_channel().await?;
+/// channel.exchange_declare("events", "topic").durable().await?;
+/// channel.queue_declare("orders").durable().await?;
+/// channel.queue_bind("orders", "events", "order.*").await?;
+/// channel.basic_publish("events", "order.new", "one coffee").persistent().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Channel {
     handle: Arc<ChannelHandle>,
@@ -53,43 +60,6 @@ impl Channel {
     /// The channel's number. Another channel may have it when this one is over.
     pub fn id(&self) -> ChannelId {
         self.handle.key.id()
-    }
-
-    /// Begins basic.publish to `exchange`, the empty name being the default exchange, which routes to the queue named
-    /// `routing_key`.
-    ///
-    /// ```no_run
-    /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::PublishError> {
-    /// channel.basic_publish("", "orders", "one coffee").persistent().content_type("text/plain").await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn basic_publish<'a>(
-        &'a self,
-        exchange: name!('a),
-        routing_key: name!('a),
-        body: impl Into<Body<'a>>,
-    ) -> Request<'a, Self, Publish<'a>> {
-        let publish = Publish::new(body.into());
-        let mut request = Request::new(self, publish);
-        request.method.method.exchange = request.keep("exchange", exchange);
-        request.method.method.routing_key = request.keep("routing_key", routing_key);
-        request
-    }
-
-    /// Begins confirm.select: from here on the server confirms what is published on this channel. Awaiting it gives a
-    /// [`Publisher`](super::Publisher), whose publishes end in an outcome.
-    ///
-    /// The numbers of the publishes, and the limits on unsettled ones, are the channel's: publishers made by selecting
-    /// again share them, and plain publishes on the channel count too. The options given last are in force.
-    pub fn confirm_select(&self) -> Request<'_, Self, ConfirmSelect> {
-        Request::new(self, ConfirmSelect::default())
-    }
-
-    /// Mandatory messages that the server returns from now on, but for those that end up in a
-    /// [`Receipt`](super::Receipt).
-    pub fn returns(&self) -> Returns {
-        Returns::new(self.clone())
     }
 
     /// Sends any method that a client may send and that is answered, and awaits its reply, whatever its no-wait bit says.

@@ -10,8 +10,9 @@ use amqp_protocol::v0_9_1::basic;
 use super::channel::Channel;
 use super::delivery::Delivery;
 use super::request::Request;
-use super::waiting::{Replied, Wait};
+use super::waiting::RoundTrip;
 use crate::error::CallError;
+use crate::sans_io::Connection;
 
 /// A message to fetch. Made by [`Channel::basic_get`].
 #[derive(Debug, Clone, Default)]
@@ -52,10 +53,8 @@ impl<'a> IntoFuture for Request<'a, Channel, Get<'a>> {
     fn into_future(self) -> GetMessage<'a> {
         let (channel, get) = self.finish();
         GetMessage {
-            channel,
+            round_trip: RoundTrip::new(channel, get),
             no_ack: false,
-            get: Some(get),
-            wait: None,
         }
     }
 }
@@ -66,33 +65,21 @@ impl<'a> IntoFuture for Request<'a, Channel, Get<'a>> {
 #[derive(Debug)]
 #[must_use = "a message is only fetched when it is awaited"]
 pub struct GetMessage<'a> {
-    channel: &'a Channel,
+    round_trip: RoundTrip<'a, Get<'a>>,
     no_ack: bool,
-    /// Until it is sent.
-    get: Option<Result<Get<'a>, CallError>>,
-    /// Once it is.
-    wait: Option<Wait<'a, Replied>>,
 }
 
 impl Future for GetMessage<'_> {
     type Output = Result<Option<Delivery>, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(get) = self.get.take() {
-            let Get(method) = get?;
-            self.no_ack = method.no_ack;
-            let request = self.channel.with(|inner, key| {
-                let request = inner.core.get(Instant::now(), key, &method)?;
-                inner.register::<Replied>(request);
-                Ok::<_, CallError>(request)
-            })?;
-            self.wait = Some(self.channel.wait(request));
-        }
-        let Some(wait) = &mut self.wait else {
-            return Poll::Pending;
+        let Self { round_trip, no_ack } = &mut *self;
+        let send = |core: &mut Connection, key, Get(method): Get<'_>| {
+            *no_ack = method.no_ack;
+            core.get(Instant::now(), key, &method)
         };
-        let mut reply = ready!(Pin::new(wait).poll(cx))?;
-        let unsettled = (!self.no_ack).then(|| self.channel.clone());
+        let mut reply = ready!(round_trip.poll(cx, send))?;
+        let unsettled = (!self.no_ack).then(|| self.round_trip.channel().clone());
         Poll::Ready(Ok(reply
             .take_content()
             .map(|message| Delivery::new(message, unsettled))))

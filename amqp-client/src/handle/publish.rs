@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use amqp_protocol::ShortStr;
 use amqp_protocol::table::{FieldArray, FieldValue, TableError};
 use amqp_protocol::v0_9_1::basic;
 
@@ -34,11 +33,35 @@ impl<'a> Publish<'a> {
     }
 }
 
+impl Channel {
+    /// Begins basic.publish to `exchange`, the empty name being the default exchange, which routes to the queue named
+    /// `routing_key`.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::PublishError> {
+    /// channel.basic_publish("", "orders", "one coffee").persistent().content_type("text/plain").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn basic_publish<'a>(
+        &'a self,
+        exchange: name!('a),
+        routing_key: name!('a),
+        body: impl Into<Body<'a>>,
+    ) -> Request<'a, Self, Publish<'a>> {
+        let publish = Publish::new(body.into());
+        let mut request = Request::new(self, publish);
+        request.method.method.exchange = request.keep("exchange", exchange);
+        request.method.method.routing_key = request.keep("routing_key", routing_key);
+        request
+    }
+}
+
 /// Setters of short-string properties.
 macro_rules! short_string_properties {
     ($($(#[$doc:meta])* $name:ident $text:literal),* $(,)?) => {$(
         $(#[$doc])*
-        pub fn $name(mut self, value: impl TryInto<ShortStr<'a>, Error: Into<TableError>>) -> Self {
+        pub fn $name(mut self, value: name!('a)) -> Self {
             let value = self.keep($text, value);
             self.set(|publish| publish.properties.$name = Some(value))
         }
@@ -77,7 +100,7 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
     /// Adds a header.
     pub fn header<'n, 'v>(
         self,
-        name: impl TryInto<ShortStr<'n>, Error: Into<TableError>>,
+        name: name!('n),
         value: impl TryInto<FieldValue<'v>, Error: Into<TableError>>,
     ) -> Self {
         self.append(

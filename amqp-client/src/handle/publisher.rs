@@ -6,14 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use amqp_protocol::ShortStr;
-use amqp_protocol::table::TableError;
-
 use super::channel::Channel;
 use super::publish::{Admission, Publish};
 use super::receipt::Receipt;
 use super::request::Request;
-use super::waiting::{Replied, Turn, Wait};
+use super::waiting::{RoundTrip, Turn};
 use crate::error::{CallError, ChannelError, PublishError};
 use crate::sans_io::{Body, ConfirmOptions};
 
@@ -21,6 +18,25 @@ use crate::sans_io::{Body, ConfirmOptions};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ConfirmSelect {
     options: ConfirmOptions,
+}
+
+impl Channel {
+    /// Begins confirm.select: from here on the server confirms what is published on this channel. Awaiting it gives a
+    /// [`Publisher`], whose publishes end in an outcome.
+    ///
+    /// The numbers of the publishes, and the limits on unsettled ones, are the channel's: publishers made by selecting
+    /// again share them, and plain publishes on the channel count too. The options given last are in force.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), Box<dyn std::error::Error>> {
+    /// let publisher = channel.confirm_select().max_unconfirmed(1000).await?;
+    /// publisher.publish("", "orders", "one coffee").await?.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn confirm_select(&self) -> Request<'_, Self, ConfirmSelect> {
+        Request::new(self, ConfirmSelect::default())
+    }
 }
 
 impl<C> Request<'_, C, ConfirmSelect> {
@@ -54,10 +70,9 @@ impl<'a> IntoFuture for Request<'a, Channel, ConfirmSelect> {
     type IntoFuture = SelectConfirms<'a>;
 
     fn into_future(self) -> SelectConfirms<'a> {
+        let (channel, select) = self.finish();
         SelectConfirms {
-            channel: self.caller,
-            select: Some(self.method),
-            wait: None,
+            round_trip: RoundTrip::new(channel, select),
         }
     }
 }
@@ -68,31 +83,18 @@ impl<'a> IntoFuture for Request<'a, Channel, ConfirmSelect> {
 #[derive(Debug)]
 #[must_use = "confirm mode is only chosen when it is awaited"]
 pub struct SelectConfirms<'a> {
-    channel: &'a Channel,
-    /// Until it is sent.
-    select: Option<ConfirmSelect>,
-    /// Once it is.
-    wait: Option<Wait<'a, Replied>>,
+    round_trip: RoundTrip<'a, ConfirmSelect>,
 }
 
 impl Future for SelectConfirms<'_> {
     type Output = Result<Publisher, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(select) = self.select.take() {
-            let request = self.channel.with(|inner, key| {
-                let request = inner.core.confirm_select(Instant::now(), key, select.options)?;
-                inner.register::<Replied>(request);
-                Ok::<_, CallError>(request)
-            })?;
-            self.wait = Some(self.channel.wait(request));
-        }
-        let Some(wait) = &mut self.wait else {
-            return Poll::Pending;
-        };
-        ready!(Pin::new(wait).poll(cx))?;
+        ready!(self.round_trip.poll(cx, |core, key, select| {
+            core.confirm_select(Instant::now(), key, select.options)
+        }))?;
         Poll::Ready(Ok(Publisher {
-            channel: self.channel.clone(),
+            channel: self.round_trip.channel().clone(),
         }))
     }
 }
@@ -141,8 +143,8 @@ impl Publisher {
     /// [`Receipt`], to be awaited for the outcome.
     pub fn publish<'a>(
         &'a self,
-        exchange: impl TryInto<ShortStr<'a>, Error: Into<TableError>>,
-        routing_key: impl TryInto<ShortStr<'a>, Error: Into<TableError>>,
+        exchange: name!('a),
+        routing_key: name!('a),
         body: impl Into<Body<'a>>,
     ) -> Request<'a, Self, Publish<'a>> {
         let mut request = Request::new(self, Publish::new(body.into())).persistent();

@@ -17,6 +17,17 @@ const MOST_OCTETS: u64 = 16 << 20;
 
 /// The returned messages of a channel that no receipt tells of. Made by [`Channel::returns`].
 ///
+/// ```no_run
+/// # async fn example(channel: amqp_client::Channel) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut returns = channel.returns();
+/// channel.basic_publish("", "no-such-queue", "one coffee").mandatory().await?;
+/// while let Some(returned) = returns.next().await {
+///     eprintln!("{returned}: {}", returned.routing_key());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
 /// A [`Stream`] that ends with the channel. It keeps 1,000 messages and 16 MiB of bodies for a reader that is behind; then
 /// the oldest are lost, and [`missed`](Self::missed) says how many. Several of one channel get the same messages.
 ///
@@ -25,6 +36,14 @@ const MOST_OCTETS: u64 = 16 << 20;
 pub struct Returns {
     channel: Channel,
     number: u64,
+}
+
+impl Channel {
+    /// Mandatory messages that the server returns from now on, but for those that end up in a
+    /// [`Receipt`](super::Receipt).
+    pub fn returns(&self) -> Returns {
+        Returns::new(self.clone())
+    }
 }
 
 impl Returns {

@@ -1,4 +1,4 @@
-//! Requests under way: who waits for which, and outcomes that were not taken yet.
+//! Requests under way: who waits for which, and outcomes that were not taken yet. What is asked for is its callers'.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use super::channel::Channel;
 use super::shared::Inner;
 use crate::error::{CallError, PublishError};
-use crate::sans_io::{ChannelKey, Reply, RequestId};
+use crate::sans_io::{ChannelKey, Connection, Reply, RequestId};
 
 /// How a call ends.
 pub(super) type Replied = Result<Reply, CallError>;
@@ -112,6 +112,51 @@ impl<T: Outcome> Drop for Wait<'_, T> {
         if !self.done {
             self.channel
                 .with(|inner, key| inner.abandon::<T>(key, self.request));
+        }
+    }
+}
+
+/// A request and its reply: sent at the first poll, then waited for.
+#[derive(Debug)]
+pub(super) struct RoundTrip<'a, M> {
+    channel: &'a Channel,
+    /// Until it is sent.
+    method: Option<Result<M, CallError>>,
+    /// Once it is.
+    wait: Option<Wait<'a, Replied>>,
+}
+
+impl<'a, M> RoundTrip<'a, M> {
+    pub(super) fn new(channel: &'a Channel, method: Result<M, CallError>) -> Self {
+        Self {
+            channel,
+            method: Some(method),
+            wait: None,
+        }
+    }
+
+    pub(super) fn channel(&self) -> &'a Channel {
+        self.channel
+    }
+
+    /// The reply. Its request is made by `send`, unless it was before.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        send: impl FnOnce(&mut Connection, ChannelKey, M) -> Result<RequestId, CallError>,
+    ) -> Poll<Replied> {
+        if let Some(method) = self.method.take() {
+            let method = method?;
+            let request = self.channel.with(|inner, key| {
+                let request = send(&mut inner.core, key, method)?;
+                inner.register::<Replied>(request);
+                Ok::<_, CallError>(request)
+            })?;
+            self.wait = Some(self.channel.wait(request));
+        }
+        match &mut self.wait {
+            Some(wait) => Pin::new(wait).poll(cx),
+            None => Poll::Pending,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use amqp_protocol::table::{FieldValue, TableError};
-use amqp_protocol::{FieldTable, LongStr, ShortStr};
+use amqp_protocol::{FieldTable, LongStr};
 
 use super::Request;
 
@@ -35,7 +35,7 @@ impl<'a, C, M: HasArguments<'a>> Request<'a, C, M> {
     /// Adds an argument by its name on the wire, such as `x-max-length`. RabbitMQ takes the first of several of one name.
     pub fn argument<'n, 'v>(
         self,
-        name: impl TryInto<ShortStr<'n>, Error: Into<TableError>>,
+        name: name!('n),
         value: impl TryInto<FieldValue<'v>, Error: Into<TableError>>,
     ) -> Self {
         self.append("arguments", M::arguments, name, value)
@@ -67,7 +67,7 @@ impl<'a, C, M> Request<'a, C, M> {
         mut self,
         argument: &'static str,
         table: impl FnOnce(&mut M) -> &mut FieldTable<'a>,
-        name: impl TryInto<ShortStr<'n>, Error: Into<TableError>>,
+        name: name!('n),
         value: impl TryInto<FieldValue<'v>, Error: Into<TableError>>,
     ) -> Self {
         if let Err(error) = table(&mut self.method).append(name, value) {

@@ -80,10 +80,7 @@ impl<'a, C, M> Request<'a, C, M> {
     }
 
     /// The value as a short string; one that does not fit is kept as the request's fault.
-    pub(super) fn keep<'v, V>(&mut self, argument: &'static str, value: V) -> ShortStr<'v>
-    where
-        V: TryInto<ShortStr<'v>, Error: Into<TableError>>,
-    {
+    pub(super) fn keep<'v>(&mut self, argument: &'static str, value: name!('v)) -> ShortStr<'v> {
         value.try_into().unwrap_or_else(|error| {
             self.keep_fault(argument, error.into());
             ShortStr::default()

@@ -1,0 +1,155 @@
+//! basic.consume through the request builder, and the future that starts a consumer. What a consumer then does is
+//! `consumer`'s.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use amqp_protocol::FieldTable;
+use amqp_protocol::table::{FieldArray, FieldValue, TableError};
+use amqp_protocol::v0_9_1::basic;
+
+use super::call::decode;
+use super::channel::Channel;
+use super::consumer::Consumer;
+use super::request::Request;
+use super::request::arguments::{HasArguments, StreamOffset};
+use super::waiting::RoundTrip;
+use crate::error::CallError;
+use crate::sans_io::Connection;
+
+/// A consumer to start. Made by [`Channel::basic_consume`].
+#[derive(Debug, Clone, Default)]
+pub struct Consume<'a> {
+    pub(super) method: basic::Consume<'a>,
+    prefetch_count: Option<u16>,
+}
+
+impl<'a> HasArguments<'a> for Consume<'a> {
+    fn arguments(&mut self) -> &mut FieldTable<'a> {
+        &mut self.method.arguments
+    }
+}
+
+impl Channel {
+    /// Begins basic.consume of a queue; awaiting it gives a [`Consumer`]. The empty name is the queue declared last on the
+    /// channel.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
+    /// use amqp_client::StreamOffset;
+    ///
+    /// let orders = channel.basic_consume("orders").prefetch_count(20).priority(5).await?;
+    /// let log = channel.basic_consume("log").stream_offset(StreamOffset::First).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn basic_consume<'a>(&'a self, queue: name!('a)) -> Request<'a, Self, Consume<'a>> {
+        let mut request = Request::new(self, Consume::default());
+        request.method.method.queue = request.keep("queue", queue);
+        request
+    }
+}
+
+impl<'a, C> Request<'a, C, Consume<'a>> {
+    /// The consumer's tag, which no other consumer of the channel may have; the library makes one up otherwise.
+    pub fn consumer_tag(mut self, consumer_tag: name!('a)) -> Self {
+        let consumer_tag = self.keep("consumer_tag", consumer_tag);
+        self.set(|consume| consume.method.consumer_tag = consumer_tag)
+    }
+
+    /// Deliveries count as settled when they are sent. Nothing limits how many come, and what a program did not handle is
+    /// lost with it. A stream refuses it with the end of the connection (540).
+    pub fn no_ack(self) -> Self {
+        self.set(|consume| consume.method.no_ack = true)
+    }
+
+    /// Nobody else may consume from the queue.
+    pub fn exclusive(self) -> Self {
+        self.set(|consume| consume.method.exclusive = true)
+    }
+
+    /// How many unsettled deliveries the consumer may hold; 0 is no limit. Sent as basic.qos before the consumer starts,
+    /// and in force for later consumers of the channel too. Unless it is given, a basic.qos of the channel holds, or else
+    /// the configured `prefetch_count`.
+    pub fn prefetch_count(self, prefetch_count: u16) -> Self {
+        self.set(|consume| consume.prefetch_count = Some(prefetch_count))
+    }
+
+    /// What this connection publishes is not delivered to it. RabbitMQ takes no notice.
+    pub fn no_local(self) -> Self {
+        self.set(|consume| consume.method.no_local = true)
+    }
+
+    typed_arguments! {
+        /// `x-priority`: consumers of a higher one get messages first, while they have room. 0 unless it is given.
+        priority(i32) "x-priority"
+        /// `x-stream-offset`: where to begin reading a stream.
+        stream_offset(StreamOffset) "x-stream-offset"
+        /// `x-stream-match-unfiltered`: with a filter, messages without a filter value come too. RabbitMQ 3.13 and newer.
+        stream_match_unfiltered() "x-stream-match-unfiltered"
+        /// `x-cancel-on-ha-failover`: the server cancels it when the leader of a mirrored queue fails. RabbitMQ before 4.0.
+        cancel_on_ha_failover() "x-cancel-on-ha-failover"
+    }
+
+    /// `x-stream-filter`: chunks of the stream without any of these filter values are left out; messages of other values
+    /// may still come. RabbitMQ 3.13 and newer.
+    pub fn stream_filter<'v>(
+        mut self,
+        values: impl IntoIterator<Item: TryInto<FieldValue<'v>, Error: Into<TableError>>>,
+    ) -> Self {
+        match FieldArray::from_values(values) {
+            Ok(values) => self.argument("x-stream-filter", values),
+            Err(error) => {
+                self.keep_fault("x-stream-filter", error);
+                self
+            }
+        }
+    }
+}
+
+impl<'a> IntoFuture for Request<'a, Channel, Consume<'a>> {
+    type Output = Result<Consumer, CallError>;
+    type IntoFuture = StartConsumer<'a>;
+
+    fn into_future(self) -> StartConsumer<'a> {
+        let (channel, consume) = self.finish();
+        StartConsumer {
+            round_trip: RoundTrip::new(channel, consume),
+            consumer: None,
+        }
+    }
+}
+
+/// Starts a consumer: basic.consume is sent at the first poll.
+///
+/// Dropping it later cancels the consumer, and requeues what came for it.
+#[derive(Debug)]
+#[must_use = "a consumer is only started when it is awaited"]
+pub struct StartConsumer<'a> {
+    round_trip: RoundTrip<'a, Consume<'a>>,
+    /// Once it is asked for.
+    consumer: Option<Consumer>,
+}
+
+impl Future for StartConsumer<'_> {
+    type Output = Result<Consumer, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { round_trip, consumer } = &mut *self;
+        let channel = round_trip.channel();
+        let send = |core: &mut Connection, key, consume: Consume<'_>| {
+            let no_ack = consume.method.no_ack;
+            let (id, request) = core.consume(Instant::now(), key, consume.method, consume.prefetch_count)?;
+            *consumer = Some(Consumer::new(channel.clone(), id, no_ack));
+            Ok(request)
+        };
+        let reply = ready!(round_trip.poll(cx, send))?;
+        let Some(mut consumer) = consumer.take() else {
+            return Poll::Pending;
+        };
+        consumer.started(decode::<basic::ConsumeOk<'static>>(&reply)?.consumer_tag);
+        Poll::Ready(Ok(consumer))
+    }
+}
