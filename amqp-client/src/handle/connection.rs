@@ -138,7 +138,7 @@ impl Connection {
     pub async fn shutdown(&self, limit: Duration) -> Result<(), ShutdownError> {
         self.handle
             .shared
-            .with(|inner| inner.core.shut_down(Instant::now(), limit));
+            .with(|inner| inner.core.shutdown(Instant::now(), limit));
         let error = self.closed().await;
         let unfinished = self.handle.shared.with(|inner| inner.core.unfinished());
         match (error, unfinished) {

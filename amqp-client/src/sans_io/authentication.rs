@@ -13,9 +13,10 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use super::channel::Waiter;
-use super::connection::{Connection, deadline};
+use super::connection::Connection;
 use super::event::{ChannelKey, Event, Reply, RequestId, State};
 use super::handshake::client_properties;
+use super::timers::deadline;
 use crate::credentials::{Lifetime, Mechanism, MechanismError, Provider};
 use crate::error::{CallError, ConnectionError};
 use crate::secret::Secret;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use amqp_protocol::DeliveryTag;
 
-use super::connection::deadline;
 use super::event::{ChannelKey, Event};
 use super::returns::Returned;
 use super::stats::Stats;
+use super::timers::deadline;
 use crate::error::{ChannelError, PublishError, UnknownReason};
 
 /// How a channel publishes in confirm mode.

@@ -1,17 +1,17 @@
-//! The connection's state: its life from the protocol header to the last octet, its timers, and its two queues, octets
-//! out and events up. What frames mean and what commands do stands in the files beside this one.
+//! The connection's state, and its two queues: octets out and events up. What frames mean, what commands do and when the
+//! clock is looked at stands in the files beside this one.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use amqp_protocol::frame;
 use amqp_protocol::method::Arguments;
-use amqp_protocol::v0_9_1::{channel, constants};
-use amqp_protocol::{ChannelId, ProtocolHeader, ReplyCode, ShortStr, TooLong};
+use amqp_protocol::v0_9_1::constants;
+use amqp_protocol::{ChannelId, ProtocolHeader, TooLong};
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::authentication::Authentication;
-use super::channel::{Channel, Phase};
+use super::channel::Channel;
 use super::confirms::Confirms;
 use super::consumers::Consumer;
 use super::event::{ChannelKey, ConsumerId, Event, RequestId, State};
@@ -22,6 +22,7 @@ use super::outcomes::OutcomesWaiter;
 use super::outgoing::Outgoing;
 use super::shutdown::{Shutdown, Unfinished};
 use super::stats::Stats;
+use super::timers::deadline;
 use crate::config::Config;
 use crate::error::{ChannelError, ConnectionError, Violation};
 use crate::server_properties::ServerProperties;
@@ -50,9 +51,9 @@ pub struct Connection {
     /// Octets queued, handed to the transport, and taken by it, since the connection began.
     queued: u64,
     taken: u64,
-    pub(super) transmitted: u64,
+    transmitted: u64,
     /// Since when the transport took nothing though octets wait for it, as far as it was looked at.
-    stalled_since: Option<Instant>,
+    pub(super) stalled_since: Option<Instant>,
     /// The largest frame that may be sent, its envelope included.
     pub(super) send_frame_max: u32,
     /// The largest frame that is accepted.
@@ -92,11 +93,6 @@ pub struct Connection {
     pub(super) heartbeat: Heartbeat,
     pub(super) events: VecDeque<Event>,
     pub(super) server_properties: ServerProperties,
-}
-
-/// When a time that begins now is over; `None` when the clock does not reach that far.
-pub(super) fn deadline(now: Instant, duration: Duration) -> Option<Instant> {
-    now.checked_add(duration)
 }
 
 impl Connection {
@@ -182,72 +178,6 @@ impl Connection {
         }
     }
 
-    /// Does what is due at `now`. May be called at any time; then ask [`poll_timeout`](Self::poll_timeout) anew.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.update_pause(now);
-        if self.deadline.is_some_and(|at| at <= now) {
-            match self.state {
-                State::Open | State::Closed => {}
-                State::Closing => {
-                    if self.awaits_close_ok && matches!(self.error, Some(ConnectionError::Closed)) {
-                        self.error = Some(ConnectionError::CloseTimedOut);
-                    }
-                    self.set_state(State::Closed);
-                }
-                state => self.abandon(now, ConnectionError::HandshakeTimedOut { state }),
-            }
-        }
-        if self.heartbeat.dead_at().is_some_and(|at| at <= now) {
-            self.abandon(now, ConnectionError::HeartbeatTimedOut);
-        }
-        if self.must_write() {
-            self.stalled_since.get_or_insert(now);
-        }
-        if self.stall_at().is_some_and(|at| at <= now) {
-            self.abandon(now, ConnectionError::WriteTimedOut);
-        }
-        // Octets that wait for the transport say as much as a heartbeat behind them would.
-        if self.backlog() == 0 && self.heartbeat.send_at().is_some_and(|at| at <= now) {
-            self.put(|octets| octets.extend_from_slice(&frame::HEARTBEAT));
-            self.heartbeat.sent(now);
-        }
-        self.time_out_calls(now);
-        self.time_out_confirms(now);
-        self.time_out_gate(now);
-        self.finish_shutdown(now);
-    }
-
-    /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.state == State::Closed {
-            return None;
-        }
-        let heartbeat = self.heartbeat.send_at().filter(|_| self.backlog() == 0);
-        let call = self.call_deadlines.first_key_value().and_then(|(_, (at, _))| *at);
-        let confirm = self.confirm_deadlines.first().map(|(at, _)| *at);
-        let gate = self.gate.waiters.front().and_then(|waiter| waiter.deadline);
-        let blocked = self.gate.blocked.as_ref().and_then(|blocked| blocked.deadline);
-        let silence = if self.is_pause_due() {
-            Some(self.heartbeat.silent_since())
-        } else {
-            self.heartbeat.dead_at()
-        };
-        [
-            self.deadline,
-            self.shutdown_at(),
-            heartbeat,
-            silence,
-            self.stall_at(),
-            call,
-            confirm,
-            gate,
-            blocked,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-
     /// The next event. Call it until it has none.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
@@ -297,22 +227,6 @@ impl Connection {
         &self.config
     }
 
-    /// Whether the transport has something to take, and a server that reads behind it.
-    fn must_write(&self) -> bool {
-        self.backlog() > 0 && self.gate.blocked.is_none() && self.state == State::Open
-    }
-
-    /// When a transport that takes nothing is given up; at once, to look at the clock, when octets have just begun to wait.
-    fn stall_at(&self) -> Option<Instant> {
-        if !self.must_write() {
-            return None;
-        }
-        match self.stalled_since {
-            Some(since) => deadline(since, self.config.write_timeout),
-            None => Some(self.heartbeat.last_sent()),
-        }
-    }
-
     /// Octets queued and not yet taken by the transport.
     pub(super) fn backlog(&self) -> u64 {
         self.queued - self.transmitted
@@ -357,47 +271,5 @@ impl Connection {
             Some(octets) => encode(octets),
             None => self.put(encode),
         }
-    }
-
-    /// Whether nothing can be sent on this channel any more.
-    pub fn channel_is_over(&mut self, key: ChannelKey) -> bool {
-        self.channel(key).is_err()
-    }
-
-    /// The channel of this key, while it is not over.
-    pub(super) fn channel(&mut self, key: ChannelKey) -> Result<&mut Channel, ChannelError> {
-        if let Some(error) = &self.error {
-            return Err(ChannelError::Connection(error.clone()));
-        }
-        let slot = usize::from(key.id.0)
-            .checked_sub(1)
-            .and_then(|index| self.channels.get_mut(index));
-        match slot.and_then(Option::as_deref_mut) {
-            Some(channel) if channel.key == key => match &channel.phase {
-                Phase::Closing(reason) => Err(reason.clone()),
-                Phase::Opening | Phase::Open => Ok(channel),
-            },
-            _ => Err(self
-                .ended_channels
-                .get(&key)
-                .cloned()
-                .unwrap_or(ChannelError::Closed)),
-        }
-    }
-
-    /// Answers channel.close, or sends it.
-    pub(super) fn put_channel_close(
-        &mut self,
-        id: ChannelId,
-        reply_code: ReplyCode,
-        reply_text: ShortStr<'_>,
-    ) {
-        let close = channel::Close {
-            reply_code,
-            reply_text,
-            ..Default::default()
-        };
-        // A close is far smaller than the smallest frame.
-        let _ = self.put_method(id, &close);
     }
 }

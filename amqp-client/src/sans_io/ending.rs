@@ -7,8 +7,9 @@ use amqp_protocol::v0_9_1::connection;
 use amqp_protocol::{ChannelId, ReplyCode, ShortStr};
 
 use super::channel::{Channel, Phase, Waiter};
-use super::connection::{Connection, deadline};
+use super::connection::Connection;
 use super::event::{Event, State};
+use super::timers::deadline;
 use crate::error::{CallError, ChannelError, ConnectionError, PeerViolation, Violation};
 use crate::tls::TlsError;
 

@@ -76,9 +76,9 @@ impl fmt::Display for State {
 pub enum Event {
     /// The connection's state changed. [`Connection::error`](super::Connection::error) tells why it closes.
     State(State),
-    /// A request of [`open_channel`](super::Connection::open_channel), [`call`](super::Connection::call),
-    /// [`consume`](super::Connection::consume), [`cancel`](super::Connection::cancel) or
-    /// [`close_channel`](super::Connection::close_channel) is over. Abandoned requests have no such event.
+    /// A request is over, such as that of [`open_channel`](super::Connection::open_channel),
+    /// [`call`](super::Connection::call), [`consume`](super::Connection::consume) or
+    /// [`update_secret`](super::Connection::update_secret). Abandoned requests have no such event.
     Resolved {
         /// Which request.
         request: RequestId,

@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::channel::Channel;
 use super::confirms::Confirms;
-use super::connection::{Connection, deadline};
+use super::connection::Connection;
 use super::event::{ChannelKey, Event, RequestId};
+use super::timers::deadline;
 use crate::config::HeldBack;
 use crate::error::{ChannelError, ConnectionError, PublishError};
 
@@ -237,11 +237,6 @@ impl Connection {
             .peek_channel(key)
             .and_then(|channel| channel.confirms.as_deref());
         confirms.is_none_or(Confirms::has_room)
-    }
-
-    pub(super) fn peek_channel(&self, key: ChannelKey) -> Option<&Channel> {
-        let slot = self.channels.get(usize::from(key.id.0).checked_sub(1)?)?;
-        slot.as_deref().filter(|channel| channel.key == key)
     }
 
     /// Why a publish may not even wait.

@@ -7,7 +7,7 @@ use amqp_protocol::frame::{FrameType, HEARTBEAT, Parsed, RawFrame, START_LEN};
 use amqp_protocol::header::ProtocolHeader;
 use amqp_protocol::method::{Arguments, Decode};
 use amqp_protocol::v0_9_1::{Method, basic, channel, connection};
-use amqp_protocol::{ChannelId, MethodId, Reader, ShortStr};
+use amqp_protocol::{ChannelId, MethodId, Reader, ReplyCode, ShortStr};
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::channel::{Expectation, Purpose, Subscriber, Waiter};
@@ -139,12 +139,12 @@ impl Connection {
 
     fn receive_connection_method(&mut self, now: Instant, payload: &[u8]) -> Result<(), Violation> {
         let method = decode(payload)?;
-        let id = method.id();
+        let unexpected = Violation::UnexpectedMethod {
+            channel: ChannelId(0),
+            method: method.id(),
+        };
         let Method::Connection(method) = method else {
-            return Err(Violation::UnexpectedMethod {
-                channel: ChannelId(0),
-                method: id,
-            });
+            return Err(unexpected);
         };
         match (self.state, method) {
             (State::AwaitingStart, connection::Method::Start(start)) => self.handle_start(now, start),
@@ -159,24 +159,28 @@ impl Connection {
             }
             (State::Open, connection::Method::UpdateSecretOk(_)) if self.secret_updated(payload) => {}
             (_, connection::Method::Close(close)) => {
-                let close = Close {
-                    reply_code: close.reply_code,
-                    reply_text: close.reply_text.to_str_lossy().into_owned(),
-                    method: blamed(close.class_id, close.method_id),
-                    connection_name: self.config.connection_name.as_deref().map(Into::into),
-                };
+                let close = self.reason(
+                    close.reply_code,
+                    &close.reply_text,
+                    (close.class_id, close.method_id),
+                );
                 let error = self.closed_by_server(close);
                 self.end(now, error, None);
                 let _ = self.put_method(ChannelId(0), &connection::CloseOk {});
             }
-            _ => {
-                return Err(Violation::UnexpectedMethod {
-                    channel: ChannelId(0),
-                    method: id,
-                });
-            }
+            _ => return Err(unexpected),
         }
         Ok(())
+    }
+
+    /// What a close says. The method that it blames is none when its class is 0.
+    fn reason(&self, reply_code: ReplyCode, text: &ShortStr<'_>, (class, method): (u16, u16)) -> Close {
+        Close {
+            reply_code,
+            reply_text: text.to_str_lossy().into_owned(),
+            method: (class != 0).then_some(MethodId { class, method }),
+            connection_name: self.config.connection_name.as_deref().map(Into::into),
+        }
     }
 
     fn receive_channel_method(&mut self, key: ChannelKey, payload: Bytes) -> Result<(), Violation> {
@@ -213,12 +217,12 @@ impl Connection {
                 }
             }
             Method::Channel(channel::Method::Close(close)) => {
-                let reason = ChannelError::ClosedByServer(Close {
-                    reply_code: close.reply_code,
-                    reply_text: close.reply_text.to_str_lossy().into_owned(),
-                    method: blamed(close.class_id, close.method_id),
-                    connection_name: self.config.connection_name.as_deref().map(Into::into),
-                });
+                let close = self.reason(
+                    close.reply_code,
+                    &close.reply_text,
+                    (close.class_id, close.method_id),
+                );
+                let reason = ChannelError::ClosedByServer(close);
                 self.put_deferred(key);
                 let _ = self.put_method(id, &channel::CloseOk {});
                 self.channel_closed_by_server(key, &reason);
@@ -346,9 +350,4 @@ fn decode(payload: &[u8]) -> Result<Method<'_>, Violation> {
     let method = Method::decode(&mut reader).map_err(Violation::Malformed)?;
     reader.finish("method").map_err(Violation::Malformed)?;
     Ok(method)
-}
-
-/// The method that a close blames; zeros mean none.
-fn blamed(class: u16, method: u16) -> Option<MethodId> {
-    (class != 0).then_some(MethodId { class, method })
 }

@@ -20,6 +20,7 @@
 
 mod authentication;
 mod channel;
+mod channels;
 mod commands;
 mod confirms;
 mod connection;
@@ -39,6 +40,7 @@ mod publishing;
 mod returns;
 mod shutdown;
 mod stats;
+mod timers;
 mod transactions;
 
 pub use confirms::ConfirmOptions;

@@ -233,11 +233,7 @@ impl Connection {
 
     /// Where the publishes of a channel are kept, over or not.
     fn confirms(&mut self, key: ChannelKey) -> Option<&mut Confirms> {
-        let index = usize::from(key.id.0).checked_sub(1)?;
-        match self.channels.get_mut(index).and_then(Option::as_deref_mut) {
-            Some(channel) if channel.key == key => channel.confirms.as_deref_mut(),
-            _ => self.ended_confirms.get_mut(&key).map(Box::as_mut),
-        }
+        self.with_outside(key).0
     }
 
     fn with_confirms<R>(
@@ -245,17 +241,24 @@ impl Connection {
         key: ChannelKey,
         f: impl FnOnce(&mut Confirms, &mut Outside<'_>) -> R,
     ) -> Option<R> {
-        let index = usize::from(key.id.0).checked_sub(1)?;
-        let confirms = match self.channels.get_mut(index).and_then(Option::as_deref_mut) {
+        let (confirms, mut outside) = self.with_outside(key);
+        confirms.map(|confirms| f(confirms, &mut outside))
+    }
+
+    fn with_outside(&mut self, key: ChannelKey) -> (Option<&mut Confirms>, Outside<'_>) {
+        let slot = usize::from(key.id.0)
+            .checked_sub(1)
+            .and_then(|index| self.channels.get_mut(index));
+        let confirms = match slot.and_then(Option::as_deref_mut) {
             Some(channel) if channel.key == key => channel.confirms.as_deref_mut(),
             _ => self.ended_confirms.get_mut(&key).map(Box::as_mut),
         };
-        let mut outside = Outside {
+        let outside = Outside {
             key,
             events: &mut self.events,
             stats: &mut self.stats,
         };
-        confirms.map(|confirms| f(confirms, &mut outside))
+        (confirms, outside)
     }
 
     /// Nothing is kept of a channel that is over when its owner and its last receipt are gone.

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use amqp_protocol::ShortStr;
 use amqp_protocol::v0_9_1::constants;
 
-use super::connection::{Connection, deadline};
+use super::connection::Connection;
 use super::event::State;
+use super::timers::deadline;
 
 /// What a shutdown waits for, or what it left behind when its time was over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, thiserror::Error)]
@@ -41,7 +42,7 @@ impl Connection {
     /// later; what was received is still handed out, and when that is done, everything handed out is
     /// [settled](Self::note_settled), and no publish waits for its turn or its confirm, the connection is
     /// [closed](Self::close). Until then everything else goes on. Called again, the earlier limit counts.
-    pub fn shut_down(&mut self, now: Instant, limit: Duration) {
+    pub fn shutdown(&mut self, now: Instant, limit: Duration) {
         if self.state != State::Open {
             return self.close_after_shutdown(now);
         }
@@ -61,7 +62,7 @@ impl Connection {
     }
 
     /// Takes note that a delivery which was handed out, by [`next_delivery`](Self::next_delivery) or as the reply to
-    /// basic.get, was settled, or will not be. Only [`shut_down`](Self::shut_down) asks.
+    /// basic.get, was settled, or will not be. Only [`shutdown`](Self::shutdown) asks.
     pub fn note_settled(&mut self) {
         self.unsettled = self.unsettled.saturating_sub(1);
     }

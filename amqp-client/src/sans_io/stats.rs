@@ -51,7 +51,7 @@ impl Connection {
     /// What was counted so far, and what is the case now.
     pub fn stats(&self) -> Stats {
         Stats {
-            octets_sent: self.transmitted,
+            octets_sent: self.transmitted_position(),
             channels: self.channels.iter().flatten().count(),
             consumers: self.running_consumers().count(),
             octets_buffered: self.buffered.octets,

@@ -216,7 +216,7 @@ fn a_shutdown_waits_for_confirms_and_the_stats_count_what_became_of_publishes() 
     peer.send(1, &ack(2, false));
     let stats = peer.core.stats();
     assert_eq!((stats.messages_published, stats.publishes_unconfirmed), (4, 2));
-    peer.core.shut_down(peer.now, Duration::from_secs(30));
+    peer.core.shutdown(peer.now, Duration::from_secs(30));
     peer.advance(Duration::ZERO);
     assert_eq!(peer.sent(), []);
     peer.send(1, &ack(3, false));
@@ -237,7 +237,7 @@ fn a_shutdown_waits_for_confirms_and_the_stats_count_what_became_of_publishes() 
     let (mut peer, key) = confirming(ConfirmOptions::default());
     publish_kept(&mut peer, key);
     peer.octets();
-    peer.core.shut_down(peer.now, Duration::MAX);
+    peer.core.shutdown(peer.now, Duration::MAX);
     peer.send(1, &ack(1, false));
     peer.advance(Duration::ZERO);
     assert!(peer.sent()[0].is::<connection::Close<'_>>());

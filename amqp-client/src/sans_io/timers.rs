@@ -1,0 +1,99 @@
+//! When the clock has to be looked at, and what is due then: whatever of a connection has a time. The times themselves are
+//! kept where they belong.
+
+use std::time::{Duration, Instant};
+
+use amqp_protocol::frame;
+
+use super::connection::Connection;
+use super::event::State;
+use crate::error::ConnectionError;
+
+/// When a time that begins now is over; `None` when the clock does not reach that far.
+pub(super) fn deadline(now: Instant, duration: Duration) -> Option<Instant> {
+    now.checked_add(duration)
+}
+
+impl Connection {
+    /// Does what is due at `now`. May be called at any time; then ask [`poll_timeout`](Self::poll_timeout) anew.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.update_pause(now);
+        if self.deadline.is_some_and(|at| at <= now) {
+            match self.state {
+                State::Open | State::Closed => {}
+                State::Closing => {
+                    if self.awaits_close_ok && matches!(self.error, Some(ConnectionError::Closed)) {
+                        self.error = Some(ConnectionError::CloseTimedOut);
+                    }
+                    self.set_state(State::Closed);
+                }
+                state => self.abandon(now, ConnectionError::HandshakeTimedOut { state }),
+            }
+        }
+        if self.heartbeat.dead_at().is_some_and(|at| at <= now) {
+            self.abandon(now, ConnectionError::HeartbeatTimedOut);
+        }
+        if self.must_write() {
+            self.stalled_since.get_or_insert(now);
+        }
+        if self.stall_at().is_some_and(|at| at <= now) {
+            self.abandon(now, ConnectionError::WriteTimedOut);
+        }
+        // Octets that wait for the transport say as much as a heartbeat behind them would.
+        if self.backlog() == 0 && self.heartbeat.send_at().is_some_and(|at| at <= now) {
+            self.put(|octets| octets.extend_from_slice(&frame::HEARTBEAT));
+            self.heartbeat.sent(now);
+        }
+        self.time_out_calls(now);
+        self.time_out_confirms(now);
+        self.time_out_gate(now);
+        self.finish_shutdown(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.state == State::Closed {
+            return None;
+        }
+        let heartbeat = self.heartbeat.send_at().filter(|_| self.backlog() == 0);
+        let call = self.call_deadlines.first_key_value().and_then(|(_, (at, _))| *at);
+        let confirm = self.confirm_deadlines.first().map(|(at, _)| *at);
+        let gate = self.gate.waiters.front().and_then(|waiter| waiter.deadline);
+        let blocked = self.gate.blocked.as_ref().and_then(|blocked| blocked.deadline);
+        let silence = if self.is_pause_due() {
+            Some(self.heartbeat.silent_since())
+        } else {
+            self.heartbeat.dead_at()
+        };
+        [
+            self.deadline,
+            self.shutdown_at(),
+            heartbeat,
+            silence,
+            self.stall_at(),
+            call,
+            confirm,
+            gate,
+            blocked,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Whether the transport has something to take, and a server that reads behind it.
+    fn must_write(&self) -> bool {
+        self.backlog() > 0 && self.gate.blocked.is_none() && self.state == State::Open
+    }
+
+    /// When a transport that takes nothing is given up; at once, to look at the clock, when octets have just begun to wait.
+    fn stall_at(&self) -> Option<Instant> {
+        if !self.must_write() {
+            return None;
+        }
+        match self.stalled_since {
+            Some(since) => deadline(since, self.config.write_timeout),
+            None => Some(self.heartbeat.last_sent()),
+        }
+    }
+}
