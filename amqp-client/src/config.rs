@@ -83,6 +83,12 @@ settings! {
 
 /// What a publish does while the server holds publishing back, by connection.blocked or channel.flow. What the transport
 /// does not take makes a publish wait in either case.
+///
+/// ```
+/// use amqp_client::{Config, HeldBack};
+///
+/// let config = Config::default().held_back(HeldBack::Fail);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HeldBack {
     /// It waits, for at most `publish_timeout`.

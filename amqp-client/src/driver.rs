@@ -20,6 +20,44 @@ const READ_ROOM: usize = 16 * 1024;
 
 /// What a driver needs of a runtime: a stream of octets, a clock, and a timer. Each `poll_` function registers the task's
 /// waker when it is pending.
+///
+/// A stream that takes everything and ends at once:
+///
+/// ```
+/// use std::io;
+/// use std::task::{Context, Poll};
+/// use std::time::Instant;
+///
+/// use amqp_client::driver::Transport;
+/// use amqp_client::sans_io::Outgoing;
+/// use bytes::{Buf, BytesMut};
+///
+/// struct Nowhere;
+///
+/// impl Transport for Nowhere {
+///     fn poll_read(&mut self, _: &mut Context<'_>, _: &mut BytesMut) -> Poll<io::Result<usize>> {
+///         Poll::Ready(Ok(0))
+///     }
+///
+///     fn poll_write(&mut self, _: &mut Context<'_>, batch: &mut Outgoing) -> Poll<io::Result<usize>> {
+///         let octets = batch.remaining();
+///         batch.advance(octets);
+///         Poll::Ready(Ok(octets))
+///     }
+///
+///     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+///         Poll::Ready(Ok(()))
+///     }
+///
+///     fn poll_timer(&mut self, _: &mut Context<'_>, _: Instant) -> Poll<()> {
+///         Poll::Pending
+///     }
+///
+///     fn now(&self) -> Instant {
+///         Instant::now()
+///     }
+/// }
+/// ```
 pub trait Transport {
     /// Appends what has come to `input`, into the room that it has, and says how much; 0 is the end of the stream.
     fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>>;
@@ -43,7 +81,24 @@ pub trait Transport {
 }
 
 /// Connects over any transport. The connection lives as long as the driver is polled; [`Connection::opened`] tells when it
-/// can be used.
+/// can be used. A [provider](crate::SecretProvider) of the credentials must have been asked before: see
+/// [`Credentials::fetch`](crate::Credentials::fetch).
+///
+/// ```no_run
+/// use amqp_client::driver::{Transport, connect_with};
+/// use amqp_client::{Config, ConnectionError};
+///
+/// /// On any runtime: `spawn` is its own.
+/// async fn connect<T: Transport>(
+///     transport: T,
+///     spawn: impl FnOnce(amqp_client::driver::Driver<T>),
+/// ) -> Result<amqp_client::Connection, ConnectionError> {
+///     let (connection, driver) = connect_with(transport, Config::default());
+///     spawn(driver);
+///     connection.opened().await?;
+///     Ok(connection)
+/// }
+/// ```
 pub fn connect_with<T: Transport>(transport: T, config: Config) -> (Connection, Driver<T>) {
     let (connection, shared) = Connection::new(config, transport.now());
     let driver = Driver {

@@ -9,33 +9,71 @@
 //! channel.basic_publish("", &queue, "Hello!").await?;
 //!
 //! let mut consumer = channel.basic_consume(&queue).await?;
-//! while let Some(delivery) = consumer.next().await {
+//! if let Some(delivery) = consumer.next().await {
 //!     let delivery = delivery?;
 //!     println!("{}", String::from_utf8_lossy(delivery.body()));
 //!     delivery.ack().await?;
 //! }
+//! connection.close().await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Three layers, each of which can be used alone:
+//! # Where to look
+//!
+//! - Connecting: [`ConnectOptions`] says where servers are, and is read from a URI; [`Config`] in it says what is wanted of
+//!   one connection; [`Credentials`] who connects; [`TlsOptions`] how to speak TLS. [`ConnectError`] lists what was tried.
+//! - Requests: each method of AMQP is one of [`Channel`], such as [`queue_declare`](Channel::queue_declare): names come
+//!   first, options by name, `.await` sends it and yields the reply. [`Channel::call`] sends any generated method.
+//! - Publishing: [`Channel::basic_publish`], or a [`Publisher`], which tells what becomes of each message.
+//! - Consuming: a [`Consumer`] is a stream of [`Delivery`]s; [`Channel::basic_get`] fetches one message.
+//! - The life of a connection: [`Connection::shutdown`], [`close`](Connection::close), [`closed`](Connection::closed),
+//!   [`events`](Connection::events), [`stats`](Connection::stats).
+//!
+//! # Layers
+//!
+//! Each can be used alone:
 //!
 //! - [`sans_io`]: the protocol as a state machine. Octets in, events out; commands in, octets out. It has no socket, clock,
 //!   lock, thread or runtime.
-//! - the handles [`Connection`], [`Channel`], [`Consumer`] and [`Delivery`]: async, for any runtime. They share one core
-//!   behind a short lock, and a [`driver`] moves its octets.
-//! - adapters, which give a driver its streams and timers: the module `tokio`.
+//! - the handles, [`Connection`] and what is made from it: async, for any runtime. They share one core behind a short lock.
+//!   No task or thread is begun here, and no message waits for one.
+//! - a [`driver`], which moves the octets between the handles and a stream: a future of any runtime.
+//! - adapters, which give a driver its stream and timer: the module `tokio`.
 //!
-//! Requests are built on a channel: names first, options by name, sent when awaited. What does not fit is an error then,
-//! and nothing is sent. Dropping a future never disturbs another request: each says what it does.
+//! # What dropping does
 //!
-//! Where the servers are, and everything that can be set, is in [`ConnectOptions`], which a URI is read into; [`Config`] in
-//! it is the part that concerns one connection.
+//! A future that is dropped, by `select!` or a timeout, never disturbs another request.
+//!
+//! | dropped | what becomes of it |
+//! |---|---|
+//! | a request, or its future before the first poll | nothing is sent |
+//! | the future of a request later | the server carries it out; its reply is swallowed, and what it brought undone: a fetched message is requeued, a channel closed, a consumer cancelled |
+//! | the future of a publish | nothing is published, unless it was ready |
+//! | a [`Receipt`] | the message goes its way; [`Publisher::wait_for_all`] tells of a failure |
+//! | an unsettled [`Delivery`] | it is requeued |
+//! | a [`Consumer`] | it is cancelled, and what it had not handed out is requeued |
+//! | the last handle on a channel | the channel is closed |
+//! | the last handle on a connection | the connection is closed in order, if its driver is still polled |
+//! | a [`Driver`](driver::Driver) | the connection ends; whoever waits is told [`ConnectionError::DriverDropped`] |
+//!
+//! # Errors
+//!
+//! [`ConnectionError`], [`ChannelError`], [`CallError`] and [`PublishError`] say what is over, and whose fault it is: that of
+//! the server, the caller or the transport. Once a connection or a channel has ended, everything on it fails with the same
+//! error. A call that does not fit, or that RabbitMQ would close the connection for ([`Refusal`]), is an error when it is
+//! awaited, and nothing is sent.
 //!
 //! # Features
 //!
-//! - `tokio` (default): the adapter for tokio. Without it, no runtime and no socket is linked.
-//! - `tls`, `tls-no-provider`, `tls-bundled-roots`: TLS by rustls; [`tls`] says what each adds.
+//! | feature | what it adds |
+//! |---|---|
+//! | `tokio` (default) | the adapter for tokio. Without it, no runtime and no socket is linked |
+//! | `tls` | `amqps://`: TLS by rustls over tokio, with ring as crypto provider unless another is given |
+//! | `tls-no-provider` | the same without ring |
+//! | `tls-bundled-roots` | Mozilla's root certificates, compiled in |
+//!
+//! No feature changes what another does. [`tls`] says more of its own.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

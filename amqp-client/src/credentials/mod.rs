@@ -1,4 +1,4 @@
-//! How a client proves who it is: an ordered list of SASL mechanisms. The exchange itself is `sans_io::handshake`'s.
+//! How a client proves who it is: an ordered list of SASL mechanisms. The exchange itself is `sans_io::authentication`'s.
 
 mod mechanism;
 mod provider;
@@ -113,6 +113,15 @@ impl Credentials {
 
     /// The same with a fresh secret of every provider in it: what [`driver::connect_with`](crate::driver::connect_with)
     /// and [`sans_io::Connection`](crate::sans_io::Connection) need, which cannot wait. It runs on any runtime.
+    ///
+    /// Dropping the future gives up the attempt.
+    ///
+    /// ```no_run
+    /// # async fn example(credentials: amqp_client::Credentials) -> Result<(), amqp_client::ProviderError> {
+    /// let config = amqp_client::Config::default().credentials(credentials.fetch().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -55,7 +55,7 @@ impl IssuedSecret {
 /// ```
 pub trait SecretProvider: Send + Sync + 'static {
     /// Issues a secret. Time limits are the provider's: it is waited for as long as it takes, when connecting for at most
-    /// `handshake_timeout`.
+    /// `handshake_timeout`; then the future is dropped.
     ///
     /// # Errors
     ///

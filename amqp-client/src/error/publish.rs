@@ -14,7 +14,7 @@ use crate::sans_io::Returned;
 ///
 /// With [`Nacked`](Self::Nacked), [`Returned`](Self::Returned) and [`NotSent`](Self::NotSent) the server has certainly not
 /// taken responsibility for it; with [`Unknown`](Self::Unknown) it may have: publishing it again can duplicate it. All
-/// others come before anything is sent.
+/// others come before anything is sent. [`Receipt`](crate::Receipt) has an example.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {

@@ -114,8 +114,8 @@ impl Future for SendUnanswered<'_> {
 
 /// A call: sent at the first poll, ready with its reply.
 ///
-/// Dropping it before the first poll sends nothing. Dropping it later does not undo the call: the server carries it out,
-/// and the reply is swallowed when it comes.
+/// Dropping it before the first poll sends nothing; later it does not undo the call: the server carries it out, and the
+/// reply is swallowed when it comes.
 #[derive(Debug)]
 #[must_use = "a call is only made when it is awaited"]
 pub struct Call<'a, M> {

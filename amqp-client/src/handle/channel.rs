@@ -15,8 +15,8 @@ use super::waiting::{Outcome, Replied, Wait};
 use crate::error::{CallError, ChannelError};
 use crate::sans_io::{ChannelKey, RequestId};
 
-/// A channel of a connection. Clones are the same channel; it is closed when the last of them, and of its consumers and
-/// deliveries, is dropped.
+/// A channel of a connection. Clones are the same channel; it is closed when the last of them, and of what was made from
+/// it, is dropped: consumers and their deliveries, publishers and their receipts.
 ///
 /// Each method of AMQP begins a [`Request`](super::Request): set what it needs, then `.await` it. Nothing is sent before.
 /// Tasks may share a channel; each request gets its own reply.
@@ -104,7 +104,7 @@ impl Channel {
     /// Closes the channel in order: calls made before are still answered, its consumers end, the server requeues what is not
     /// settled. Closing it again tells why it is over, and sends nothing.
     ///
-    /// Dropping the future does not stop the close.
+    /// Dropping the future before its first poll sends nothing; later it does not stop the close.
     ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {

@@ -15,11 +15,22 @@ use crate::error::{CallError, ChannelError, ConnectionError, ShutdownError};
 use crate::sans_io::{State, Stats, Unfinished};
 use crate::server_properties::ServerProperties;
 
-/// A connection to a server. Clones are the same connection; it closes in order when the last of them, and of its channels,
-/// consumers and deliveries, is dropped.
+/// A connection to a server. Clones are the same connection; it is closed in order when the last of them, and of what was
+/// made from it, is dropped.
 ///
 /// It does nothing by itself: the driver that came with it must be polled, also to send what was published and the close.
 /// A program that ends, or a runtime that is dropped, ends the driver too: await [`close`](Self::close) before.
+///
+/// ```no_run
+/// # #[cfg(feature = "tokio")]
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let connection = amqp_client::tokio::connect("amqp://localhost").await?;
+/// let channel = connection.open_channel().await?;
+/// println!("{}: channel {} of {}", connection.state(), channel.id(), connection.stats().channels);
+/// connection.close().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub(super) handle: Arc<ConnectionHandle>,
@@ -70,7 +81,15 @@ impl Connection {
 
     /// Opens a channel, when the handshake is over.
     ///
-    /// Dropping the future closes what was opened.
+    /// Dropping the future before its first poll sends nothing; later it closes what was opened.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) -> Result<(), Box<dyn std::error::Error>> {
+    /// let publishing = connection.open_channel().await?;
+    /// let consuming = connection.open_channel().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -95,7 +114,15 @@ impl Connection {
     /// published before still leaves, then the server is told and its answer awaited for at most `close_timeout`.
     /// Closing again, from any clone, waits for the same end.
     ///
-    /// Dropping the future does not stop the close.
+    /// Dropping the future before its first poll does nothing; later it does not stop the close.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection, channel: amqp_client::Channel) -> Result<(), Box<dyn std::error::Error>> {
+    /// channel.basic_publish("", "orders", "one coffee").await?;
+    /// connection.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -120,8 +147,9 @@ impl Connection {
     /// meanwhile, so that handlers can still publish. The `limit` does not include the close itself, which has
     /// `close_timeout`.
     ///
-    /// Several shutdowns are one, with the earliest limit, and a close ends it at once. Dropping the future does not stop the
-    /// shutdown.
+    /// Several shutdowns are one, with the earliest limit, and a close ends it at once.
+    ///
+    /// Dropping the future before its first poll does nothing; later it does not stop the shutdown.
     ///
     /// ```no_run
     /// # async fn example(connection: amqp_client::Connection) -> Result<(), amqp_client::ShutdownError> {
@@ -155,6 +183,14 @@ impl Connection {
     /// Waits until the connection is over, and tells why.
     ///
     /// Dropping the future changes nothing.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) -> Result<(), Box<dyn std::error::Error>> {
+    /// let error = connection.closed().await;
+    /// eprintln!("no connection any more: {error}");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn closed(&self) -> ConnectionError {
         self.wait_until(|state| state == State::Closed).await;
         // A closed connection has a reason.
@@ -190,6 +226,14 @@ impl Connection {
     }
 
     /// What the connection has counted so far, and what waits.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) -> Result<(), Box<dyn std::error::Error>> {
+    /// let stats = connection.stats();
+    /// println!("{} messages came, {} wait to be taken", stats.messages_delivered, stats.messages_buffered);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stats(&self) -> Stats {
         self.handle.shared.with(|inner| inner.core.stats())
     }

@@ -124,7 +124,7 @@ impl<'a> IntoFuture for Request<'a, Channel, Consume<'a>> {
 
 /// Starts a consumer: basic.consume is sent at the first poll.
 ///
-/// Dropping it later cancels the consumer, and requeues what came for it.
+/// Dropping it before the first poll sends nothing; later it cancels the consumer, and requeues what came for it.
 #[derive(Debug)]
 #[must_use = "a consumer is only started when it is awaited"]
 pub struct StartConsumer<'a> {

@@ -81,7 +81,7 @@ impl Consumer {
     /// Stops consuming, but not handing out: what had come is still [given](Self::next), and behind it the end,
     /// [`ConsumerEnd::Cancelled`]. For one that has ended, or is being cancelled, this does nothing.
     ///
-    /// Dropping the future cancels nevertheless.
+    /// Dropping the future before its first poll does nothing; later the consumer is cancelled nevertheless.
     ///
     /// ```no_run
     /// # async fn example(mut consumer: amqp_client::Consumer) -> Result<(), amqp_client::CallError> {
@@ -105,7 +105,7 @@ impl Consumer {
     /// reason, before or meanwhile, that is the last item, as [`next`](Self::next) would give it; one that has ended is
     /// not cancelled again. Behind a [`drain`](Self::drain) that was dropped halfway this gives what has come by now.
     ///
-    /// Dropping the future cancels nevertheless, and requeues what had come.
+    /// Dropping the future cancels the consumer nevertheless, and requeues what had come.
     ///
     /// ```no_run
     /// # async fn example(consumer: amqp_client::Consumer) -> Result<(), amqp_client::CallError> {
@@ -220,7 +220,7 @@ impl Drop for Consumer {
     }
 }
 
-/// What a consumer yields instead of a delivery.
+/// What a consumer yields instead of a delivery. [`Consumer`] has an example.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConsumerError {

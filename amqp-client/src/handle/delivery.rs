@@ -94,6 +94,13 @@ impl Delivery {
     ///
     /// Dropping the future before its first poll requeues the message; at that poll it is done.
     ///
+    /// ```no_run
+    /// # async fn example(delivery: amqp_client::Delivery) -> Result<(), Box<dyn std::error::Error>> {
+    /// delivery.reject().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ack`](Self::ack), and [`Refusal::StreamDelivery`] when the message is from a stream: it is acked then, as when
@@ -119,6 +126,13 @@ impl Delivery {
     /// basic.reject with requeue: the message goes back to its queue, near to where it was.
     ///
     /// Dropping the future before its first poll does the same.
+    ///
+    /// ```no_run
+    /// # async fn example(delivery: amqp_client::Delivery) -> Result<(), Box<dyn std::error::Error>> {
+    /// delivery.requeue().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -61,7 +61,7 @@ impl<'a> IntoFuture for Request<'a, Channel, Get<'a>> {
 
 /// Fetches a message: basic.get is sent at the first poll.
 ///
-/// Dropping it later requeues what it fetched, or loses it under `no_ack`.
+/// Dropping it before the first poll sends nothing; later it requeues what it fetched, or loses it under `no_ack`.
 #[derive(Debug)]
 #[must_use = "a message is only fetched when it is awaited"]
 pub struct GetMessage<'a> {

@@ -79,7 +79,7 @@ impl<'a> IntoFuture for Request<'a, Channel, ConfirmSelect> {
 
 /// Chooses confirm mode: confirm.select is sent at the first poll.
 ///
-/// Dropping it later does not undo that: the channel is in confirm mode.
+/// Dropping it before the first poll sends nothing; later it does not undo that: the channel is in confirm mode.
 #[derive(Debug)]
 #[must_use = "confirm mode is only chosen when it is awaited"]
 pub struct SelectConfirms<'a> {
@@ -141,6 +141,14 @@ impl Publisher {
     /// Awaiting it waits until the message may be queued: for the server, for the transport, and for less than
     /// [`max_unconfirmed`](Request::max_unconfirmed) publishes to be unsettled; at most `publish_timeout`. Then it gives a
     /// [`Receipt`], to be awaited for the outcome.
+    ///
+    /// ```no_run
+    /// # async fn example(publisher: amqp_client::Publisher) -> Result<(), Box<dyn std::error::Error>> {
+    /// let receipt = publisher.publish("", "orders", "one coffee").content_type("text/plain").await?;
+    /// receipt.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn publish<'a>(
         &'a self,
         exchange: name!('a),
@@ -161,6 +169,16 @@ impl Publisher {
     /// Waits until all publishes that the channel made before are settled.
     ///
     /// Dropping the future changes nothing.
+    ///
+    /// ```no_run
+    /// # async fn example(publisher: amqp_client::Publisher) -> Result<(), Box<dyn std::error::Error>> {
+    /// for number in 1..=1000 {
+    ///     drop(publisher.publish("", "orders", format!("coffee {number}")).await?);
+    /// }
+    /// publisher.wait_for_all().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

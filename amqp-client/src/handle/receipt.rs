@@ -19,6 +19,22 @@ use crate::sans_io::ChannelKey;
 ///
 /// Dropping it changes nothing for the message: a failure is then told by
 /// [`Publisher::wait_for_all`](super::Publisher::wait_for_all), and a returned message comes to [`Channel::returns`].
+///
+/// ```no_run
+/// # async fn example(publisher: amqp_client::Publisher) -> Result<(), Box<dyn std::error::Error>> {
+/// use amqp_client::PublishError;
+///
+/// match publisher.publish("", "orders", "one coffee").mandatory().await?.await {
+///     Ok(()) => println!("all its queues have it"),
+///     Err(PublishError::Nacked) => println!("a queue is full, and refuses"),
+///     Err(PublishError::Returned(message)) => println!("no queue for {}", message.routing_key()),
+///     Err(PublishError::NotSent(reason)) => println!("the server does not have it: {reason}"),
+///     Err(PublishError::Unknown(reason)) => println!("the server may have it: {reason}"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "whether the message arrived is only known when the receipt is awaited"]
 pub struct Receipt {

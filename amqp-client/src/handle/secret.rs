@@ -25,7 +25,7 @@ impl Connection {
     /// Sends connection.update-secret, when the handshake is over: replaces the secret that the connection was opened with,
     /// which is about to expire. `reason` is for the server's logs. A server that refuses the secret closes the connection.
     ///
-    /// Before it is polled, nothing is sent. Dropping the future later does not undo the call; its reply is swallowed.
+    /// Dropping the future before its first poll sends nothing; later it does not undo the call, whose reply is swallowed.
     ///
     /// ```no_run
     /// # async fn example(connection: amqp_client::Connection, token: String) -> Result<(), amqp_client::CallError> {
@@ -66,8 +66,16 @@ impl Connection {
     /// asked again after half of what is left, and so on until the secret has expired; seconds lie between at least.
     ///
     /// The future is to be spawned; no task or thread is begun here. It does not keep the connection open. It ends with the
-    /// connection, and at once when the credentials have no secret that expires. Dropping it leaves the connection with the
-    /// secret that it has.
+    /// connection, and at once when the credentials have no secret that expires.
+    ///
+    /// Dropping the future leaves the connection with the secret that it has.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "tokio")]
+    /// # async fn example(connection: amqp_client::Connection) {
+    /// tokio::spawn(connection.keep_secret_fresh(tokio::time::sleep));
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

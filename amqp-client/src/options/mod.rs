@@ -124,6 +124,12 @@ settings! {
 /// A server: its name or address, and its TCP port.
 ///
 /// Prints as `name:port`, an IPv6 address in brackets.
+///
+/// ```
+/// use amqp_client::Host;
+///
+/// assert_eq!(Host::new("::1", 5672).to_string(), "[::1]:5672");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Host {
     /// A name, or an address, an IPv6 one without brackets.

@@ -3,6 +3,14 @@
 use std::fmt;
 
 /// A URI that cannot be used: which part of it, and why. Never holds a secret.
+///
+/// ```
+/// use amqp_client::{ConnectOptions, UriErrorReason, UriPart};
+///
+/// let error = "amqp://me:s3cret@broker:port".parse::<ConnectOptions>().unwrap_err();
+/// assert_eq!(error.part, UriPart::Port);
+/// assert_eq!(error.to_string(), "invalid AMQP URI: port: expected a whole number from 1 to 65535");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid AMQP URI: {part}: {reason}")]
 pub struct UriError {

@@ -27,6 +27,16 @@ const OVERHEAD: usize = 2 * size_of::<Message>() + 32;
 ///
 /// It is the received octets; its fields are decoded when they are asked for, and nothing is copied. Cloning it shares
 /// them.
+///
+/// ```no_run
+/// # async fn example(message: amqp_client::Message) -> Result<(), Box<dyn std::error::Error>> {
+/// println!("{} octets for {}", message.body_size(), message.routing_key());
+/// if let Some(text) = message.properties().content_type {
+///     println!("they are {}", text.to_str_lossy());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Message {
     octets: Bytes,

@@ -11,6 +11,22 @@ const KEEP_CAPACITY: usize = 1 << 20;
 
 /// A batch of octets for the transport. It is a [`Buf`]: write its chunks, advance it by what was written, and tell
 /// [`Connection::transmitted`](super::Connection::transmitted).
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use amqp_client::Config;
+/// use amqp_client::sans_io::{Connection, Outgoing};
+/// use bytes::Buf;
+///
+/// let mut connection = Connection::new(Config::default(), Instant::now());
+/// let mut batch = Outgoing::new();
+/// connection.take_outgoing(&mut batch);
+/// assert_eq!(batch.chunk(), b"AMQP\0\0\x09\x01");
+/// batch.advance(8);
+/// connection.transmitted(Instant::now(), 8);
+/// assert!(batch.is_empty());
+/// ```
 #[derive(Default)]
 pub struct Outgoing {
     octets: Vec<u8>,

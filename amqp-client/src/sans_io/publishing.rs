@@ -18,6 +18,13 @@ const SHARE_FROM: usize = 4096;
 
 /// The body of a message to publish. Borrowed octets are copied into the output at once; a large [`Bytes`] goes by
 /// reference.
+///
+/// ```
+/// use amqp_client::Body;
+///
+/// assert!(matches!(Body::from("one coffee"), Body::Borrowed(b"one coffee")));
+/// assert!(matches!(Body::from(vec![0; 100_000]), Body::Shared(_)));
+/// ```
 #[derive(Debug, Clone)]
 pub enum Body<'a> {
     /// Octets of the caller's.
@@ -105,7 +112,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// What holds it back, so ask [`may_publish`](Self::may_publish) before, or [wait](Self::wait_to_publish). Whatever the error, nothing was queued and no number was used.
+    /// What holds it back, so ask [`may_publish`](Self::may_publish) before, or [wait](Self::wait_to_publish). Whatever the
+    /// error, nothing was queued and no number was used.
     pub fn publish(
         &mut self,
         now: Instant,

@@ -11,6 +11,8 @@ use crate::handle::Connection;
 
 /// [`Connection::keep_secret_fresh`] with tokio's timer, to be spawned.
 ///
+/// Dropping the future leaves the connection with the secret that it has.
+///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// # let options = amqp_client::ConnectOptions::default();

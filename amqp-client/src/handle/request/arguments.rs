@@ -8,7 +8,7 @@ use amqp_protocol::{FieldTable, LongStr};
 
 use super::Request;
 
-/// A method with a table of arguments.
+/// A method with a table of arguments, which [`argument`](Request::argument) adds to.
 pub trait HasArguments<'a> {
     /// The table.
     fn arguments(&mut self) -> &mut FieldTable<'a>;
@@ -33,6 +33,13 @@ has_arguments! {
 
 impl<'a, C, M: HasArguments<'a>> Request<'a, C, M> {
     /// Adds an argument by its name on the wire, such as `x-max-length`. RabbitMQ takes the first of several of one name.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), Box<dyn std::error::Error>> {
+    /// channel.queue_declare("orders").argument("x-max-length", 1000).argument("x-team", "kitchen").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn argument<'n, 'v>(
         self,
         name: name!('n),

@@ -32,6 +32,17 @@ use crate::error::{CallError, PublishError, Refusal};
 
 /// A request being put together: the method `M`, to be sent through `C`. Nothing is sent until it is awaited. What does not
 /// fit, or is [refused](Refusal), is kept and reported then; the first such fault is, and nothing is sent.
+///
+/// ```no_run
+/// # async fn example(channel: amqp_client::Channel) -> Result<(), Box<dyn std::error::Error>> {
+/// use amqp_client::CallError;
+///
+/// let too_long = "q".repeat(256);
+/// let outcome = channel.queue_declare(&too_long).durable().await;
+/// assert!(matches!(outcome, Err(CallError::InvalidArgument { argument: "queue", .. })));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a request is only sent when it is awaited"]
 pub struct Request<'a, C, M> {
@@ -113,6 +124,15 @@ impl<'a, C, M> Request<'a, C, M> {
 impl<'a, C, M: method::Request> Request<'a, C, M> {
     /// Asks the server not to answer. If it refuses the request, it closes the channel. Does not compile for a method
     /// without a no-wait bit.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), Box<dyn std::error::Error>> {
+    /// for queue in ["orders", "bills"] {
+    ///     channel.queue_declare(queue).durable().no_wait().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn no_wait(self) -> NoWait<'a, C, M> {
         const { assert!(M::NO_WAIT, "this method has no no-wait bit") };
         NoWait::new(self)
