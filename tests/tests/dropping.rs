@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use amqp_client::protocol::v0_9_1::{basic, queue};
 use amqp_client::tokio::connect;
-use amqp_client::{CallError, Channel, Connection, ConnectionError, Delivery, PublishError, State};
+use amqp_client::{CallError, Channel, Connection, ConnectionError, Delivery, PublishError, Receipts, State};
 use amqp_tests::broker::Broker;
 use tokio::time::timeout;
 
@@ -211,15 +211,49 @@ fn cases() -> Vec<Case> {
         "Delivery::reject_multiple" => |place| place.get().await?.reject_multiple();
         "Delivery::requeue" => |place| place.get().await?.requeue();
         "Delivery::requeue_multiple" => |place| place.get().await?.requeue_multiple();
+        "Channel::confirm_select" => |place| place.channel.confirm_select();
+        // Each waits for the confirm of the one before, and none for the last.
+        "Publisher::publish" => |place| {
+            let publisher = place.channel.confirm_select().max_unconfirmed(1).await?;
+            async move {
+                for _ in 0..3 {
+                    drop(publisher.publish("", &place.queue, "x").await?);
+                }
+                Ok::<_, PublishError>(())
+            }
+        };
+        "Publisher::wait_for_all" => |place| {
+            let publisher = place.channel.confirm_select().await?;
+            drop(publisher.publish("", &place.queue, "x").await?);
+            async move { publisher.wait_for_all().await }
+        };
+        "Receipt" => |place| {
+            let publisher = place.channel.confirm_select().await?;
+            publisher.publish("", &place.queue, "x").await?
+        };
+        "Receipts" => |place| {
+            let publisher = place.channel.confirm_select().await?;
+            let mut receipts = Receipts::new();
+            for _ in 0..3 {
+                receipts.push(publisher.publish("", &place.queue, "x").await?);
+            }
+            receipts
+        };
+        "Returns::next" => |place| {
+            let mut returns = place.channel.returns();
+            place.channel.basic_publish("", &place.name, "x").mandatory().await?;
+            async move { returns.next().await.ok_or("ended") }
+        };
     }
 }
 
-/// Futures that wait for the connection itself: see the tests below.
-const OF_CONNECTIONS: [&str; 5] = [
+/// Futures that wait for the connection itself: see the test below, and for secrets the client's scripted ones.
+const OF_CONNECTIONS: [&str; 6] = [
     "Connection::opened",
     "Connection::close",
     "Connection::closed",
     "Connection::shutdown",
+    "Connection::keep_secret_fresh",
     "Events::next",
 ];
 
@@ -266,7 +300,8 @@ async fn a_close_of_the_connection_goes_on_and_waiting_for_it_changes_nothing() 
     Ok(())
 }
 
-/// The names of the async methods and of those that begin a request, as the client's sources have them.
+/// The names of the async methods, of those that begin a request or give another future, and of the types that are futures
+/// by themselves, as the client's sources have them.
 fn methods_in(source: &str) -> Vec<String> {
     let mut methods = Vec::new();
     let mut owner = "";
@@ -280,6 +315,14 @@ fn methods_in(source: &str) -> Vec<String> {
                 .next()
                 .unwrap_or_default();
         }
+        // Those with a lifetime are of a request or of a method.
+        let itself = line.strip_prefix("impl Future for ");
+        methods.extend(
+            itself
+                .and_then(|name| name.strip_suffix(" {"))
+                .filter(|name| !name.contains('<'))
+                .map(str::to_owned),
+        );
         let awaited = line.strip_prefix("    pub async fn ");
         let begun = line.strip_prefix("    pub fn ").filter(|_| {
             let signature = source
@@ -287,10 +330,9 @@ fn methods_in(source: &str) -> Vec<String> {
                 .skip(index)
                 .take_while(|line| !line.trim().is_empty());
             let signature: String = signature.take(8).collect();
-            signature
-                .split('{')
-                .next()
-                .is_some_and(|signature| signature.contains("-> Request<"))
+            signature.split('{').next().is_some_and(|signature| {
+                signature.contains("-> Request<") || signature.contains("-> impl Future<")
+            })
         });
         if let Some(rest) = awaited.or(begun) {
             let name = rest.split(['(', '<']).next().unwrap_or_default();

@@ -315,3 +315,32 @@ fn keeping_a_secret_fresh_ends_with_the_connection_and_does_not_hold_it() {
         ConnectionError::ClosedByServer(_)
     ));
 }
+
+#[test]
+fn keeping_a_secret_fresh_can_be_dropped_at_every_step() {
+    // Before its first poll, asleep, and waiting for the reply.
+    for steps in 0..3 {
+        let clock = Clock::default();
+        let mut session = session(&[Some(("one", 1000)), Some(("two", 1000))]);
+        let mut keeping = keep(&session.connection, &clock);
+        for _ in 0..steps {
+            assert!(poll(&mut keeping).is_pending());
+            clock.end();
+        }
+        drop(keeping);
+        let sent = session.sent();
+        if steps == 2 {
+            assert_eq!(updated(&sent), "two");
+            session.send(0, &connection::UpdateSecretOk {});
+        } else {
+            assert_eq!(sent, []);
+        }
+        let connection = session.connection.clone();
+        let mut updating = Box::pin(connection.update_secret("three", ""));
+        assert!(poll(&mut updating).is_pending());
+        assert_eq!(updated(&session.sent()), "three");
+        session.send(0, &connection::UpdateSecretOk {});
+        assert!(matches!(poll(&mut updating), Poll::Ready(Ok(()))));
+        assert_eq!(connection.state(), State::Open);
+    }
+}
