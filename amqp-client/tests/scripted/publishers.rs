@@ -16,7 +16,7 @@ use crate::confirms::word;
 use crate::peer::{Sent, channel_close, header_frame, method_frame};
 use crate::wire::{Flag, Session, poll, ready};
 
-fn publisher_with(
+pub(crate) fn publisher_with(
     session: &mut Session,
     channel: &Channel,
     set: impl FnOnce(Request<'_, Channel, ConfirmSelect>) -> Request<'_, Channel, ConfirmSelect>,

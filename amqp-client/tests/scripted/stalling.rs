@@ -11,6 +11,7 @@ use amqp_client::protocol::v0_9_1::{connection, constants};
 use amqp_client::{Config, ConnectionError, ConnectionEvent, PublishError, State};
 
 use crate::peer::{Sent, declare_ok};
+use crate::publishers::publisher_with;
 use crate::wire::{Flag, Session, ack, next, poll, ready};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -24,6 +25,12 @@ fn nothing_waits_after(end: impl FnOnce(&mut Session)) {
     config.blocked_connection_timeout = 15 * SECOND;
     let mut session = Session::open_with(config);
     let (channel, closing) = (session.open_channel(), session.open_channel());
+    let confirming = session.open_channel();
+    let publisher = publisher_with(&mut session, &confirming, |select| {
+        select.confirm_timeout(Duration::MAX)
+    });
+    let receipt = ready(publisher.publish("", "q", "x").into_future()).unwrap();
+    let mut returns = confirming.returns();
     let mut consumer = session.consume(&channel, "c");
     let cancelled = session.consume(&channel, "cancelled");
     session.send(0, &connection::Blocked::default());
@@ -39,6 +46,16 @@ fn nothing_waits_after(end: impl FnOnce(&mut Session)) {
             "publish",
             Box::pin(async { channel.basic_publish("", "q", "x").await.is_err() }),
         ),
+        (
+            "publish with a receipt",
+            Box::pin(async { publisher.publish("", "q", "x").await.is_err() }),
+        ),
+        ("receipt", Box::pin(async { receipt.await.is_err() })),
+        (
+            "wait for all",
+            Box::pin(async { publisher.wait_for_all().await.is_ok() }),
+        ),
+        ("returns", Box::pin(async { returns.next().await.is_none() })),
         (
             "consume",
             Box::pin(async { channel.basic_consume("q").await.is_err() }),
@@ -104,6 +121,9 @@ fn nothing_waits_after(end: impl FnOnce(&mut Session)) {
     assert!(ready(channel.queue_declare("q").into_future()).is_err());
     assert!(ready(channel.basic_get("q").into_future()).is_err());
     assert!(ready(channel.basic_publish("", "q", "x").into_future()).is_err());
+    assert!(ready(publisher.publish("", "q", "x").into_future()).is_err());
+    assert!(ready(publisher.wait_for_all()).is_ok());
+    assert!(ready(channel.confirm_select().into_future()).is_err());
     assert!(ready(channel.basic_consume("q").into_future()).is_err());
     assert!(ready(consumer.next()).is_none());
     assert!(ready(closing.close()).is_err());
