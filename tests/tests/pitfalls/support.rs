@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use amqp_client::{
     CallError, Channel, ChannelError, Config, ConnectOptions, Connection, ConnectionError, ConsumerEnd,
-    ConsumerError, PublishError,
+    ConsumerError, PublishError, Publisher, Receipts, UnknownReason,
 };
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -65,7 +65,9 @@ impl Cause for CallError {
 impl Cause for PublishError {
     fn connection(self) -> Result<ConnectionError, Self> {
         match self {
-            Self::Channel(ChannelError::Connection(error)) => Ok(error),
+            Self::Channel(ChannelError::Connection(error))
+            | Self::NotSent(ChannelError::Connection(error))
+            | Self::Unknown(UnknownReason::Channel(ChannelError::Connection(error))) => Ok(error),
             other => Err(other),
         }
     }
@@ -84,6 +86,15 @@ fn cause(error: impl Cause) -> ConnectionError {
     error
         .connection()
         .unwrap_or_else(|other| panic!("the connection had not ended: {other:?}"))
+}
+
+/// Publishes some and waits for all of them at once. Whichever were lost, it was for one reason.
+async fn many(publisher: &Publisher) -> Result<(), PublishError> {
+    let mut receipts = Receipts::new();
+    for _ in 0..50 {
+        receipts.push(publisher.publish("amq.fanout", "", "x").await?);
+    }
+    receipts.await.map_err(|error| error.failures()[0].1.clone())
 }
 
 /// Tasks that use a connection in every way, each until it fails.
@@ -112,6 +123,14 @@ impl Busy {
         let (publisher, body) = (connection.open_channel().await.unwrap(), vec![7; 64 << 10]);
         // Nothing is bound to it: what is published does not fill the broker.
         until_it_fails!("publish", publisher.basic_publish("amq.fanout", "", &body).await);
+        let channel_of_receipts = connection.open_channel().await.unwrap();
+        let publisher = channel_of_receipts.confirm_select().await.unwrap();
+        let confirmed = publisher.clone();
+        until_it_fails!(
+            "publish and confirm",
+            async { confirmed.publish("amq.fanout", "", "x").await?.await }.await
+        );
+        until_it_fails!("publish many and confirm", many(&publisher).await);
         let (caller, name) = (channel.clone(), queue.clone());
         until_it_fails!("call", caller.queue_declare(&name).passive().await);
         let (getter, name) = (channel.clone(), queue.clone());

@@ -40,6 +40,41 @@ async fn pitfall_14_a_user_who_drains_nothing_can_publish_call_and_close() {
 }
 
 #[tokio::test]
+async fn pitfall_14_who_reads_no_returns_can_publish_call_and_close() {
+    const MESSAGES: usize = 5000;
+    let connection = connect(Broker::shared().url(), |_| {}).await.unwrap();
+    let channel = connection.open_channel().await.unwrap();
+    let publisher = channel.confirm_select().await.unwrap();
+    // It is not looked at until the end.
+    let mut returns = channel.returns();
+    let body = vec![7; 10_000];
+    in_time(async {
+        for _ in 0..MESSAGES {
+            // With neither receipt nor reader, it comes back for nobody.
+            channel
+                .basic_publish("", "nowhere", &body)
+                .mandatory()
+                .await
+                .unwrap();
+        }
+        publisher.wait_for_all().await.unwrap_err();
+        own_queue(&channel).await;
+    })
+    .await;
+    assert_eq!(connection.stats().messages_returned, MESSAGES as u64);
+    let start = Instant::now();
+    in_time(connection.close()).await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    // What was kept of them is bounded, and what was lost is counted.
+    let mut kept = 0;
+    while in_time(returns.next()).await.is_some() {
+        kept += 1;
+    }
+    assert!((1..=1000).contains(&kept), "{kept}");
+    assert_eq!(kept as u64 + returns.missed(), MESSAGES as u64);
+}
+
+#[tokio::test]
 async fn pitfall_14_a_consumer_who_drains_nothing_costs_no_heartbeat() {
     let connection = connect(Broker::shared().url(), |config| {
         config.receive_buffer = 64 << 10;
