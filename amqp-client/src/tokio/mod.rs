@@ -1,4 +1,25 @@
 //! The adapter for tokio: `connect` over TCP, and `connect_with` over any stream of tokio's kind.
+//!
+//! # Handlers that block
+//!
+//! The driver is a task like any other, and sends the heartbeats. It stands still while too many workers of its runtime are
+//! blocked; one may be too many, also of several: that worker may be the one that waits for octets and timers on behalf of
+//! all. After three heartbeat intervals without a sign of life RabbitMQ drops the connection. So a handler that computes or
+//! blocks for long must do so elsewhere:
+//!
+//! - in `tokio::task::spawn_blocking` or `tokio::task::block_in_place`, which tell the runtime;
+//! - or on any thread or runtime, when the connection has a runtime of its own:
+//!
+//! ```no_run
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use tokio::runtime::Builder;
+//!
+//! // As long as it lives, its one worker moves the connection's octets, whatever others do.
+//! let driving = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+//! let connection = driving.block_on(amqp_client::tokio::connect("amqp://localhost"))?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod connect;
 mod secret;
