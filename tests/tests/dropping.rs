@@ -342,25 +342,32 @@ fn methods_in(source: &str) -> Vec<String> {
     methods
 }
 
-#[test]
-fn no_method_is_forgotten() -> Result<(), Failure> {
-    let cases = cases();
-    let covered: BTreeSet<_> = cases.iter().map(|case| case.name).chain(OF_CONNECTIONS).collect();
+/// The client's handles, file by file.
+fn sources() -> Result<Vec<String>, Failure> {
     let mut folders = vec![PathBuf::from(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../amqp-client/src/handle"
     ))];
-    let mut found = BTreeSet::new();
+    let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if path.is_dir() {
                 folders.push(path);
             } else {
-                found.extend(methods_in(&fs::read_to_string(path)?));
+                sources.push(fs::read_to_string(path)?);
             }
         }
     }
+    Ok(sources)
+}
+
+#[test]
+fn no_method_is_forgotten() -> Result<(), Failure> {
+    let cases = cases();
+    let covered: BTreeSet<_> = cases.iter().map(|case| case.name).chain(OF_CONNECTIONS).collect();
+    let sources = sources()?;
+    let found: BTreeSet<_> = sources.iter().flat_map(|source| methods_in(source)).collect();
     assert!(
         found.contains("Channel::queue_declare") && found.contains("Delivery::ack"),
         "{found:?}"
@@ -370,5 +377,51 @@ fn no_method_is_forgotten() -> Result<(), Failure> {
         .filter(|name| !covered.contains(name.as_str()))
         .collect();
     assert!(forgotten.is_empty(), "a case for each: {forgotten:?}");
+    Ok(())
+}
+
+/// The async methods, and the public futures, that a source declares, each with whether its documentation says what dropping
+/// it does.
+fn dropping_said_in(source: &str) -> Vec<(&str, bool)> {
+    let mut found = Vec::new();
+    let mut said = false;
+    for line in source.lines() {
+        if line.trim_start().starts_with("///") {
+            said |= line.to_lowercase().contains("dropping");
+            continue;
+        }
+        if line.trim_start().starts_with('#') {
+            continue;
+        }
+        let name = |rest: &'static str| {
+            let declared = line.trim_start().strip_prefix(rest)?;
+            declared.split(['(', '<', ' ']).next()
+        };
+        let future = name("pub struct ").filter(|name| {
+            source.lines().any(|line| {
+                let implemented = line
+                    .strip_prefix("impl")
+                    .and_then(|line| line.split_once(" Future for "));
+                implemented.is_some_and(|(_, of)| of.split(['<', ' ']).next() == Some(*name))
+            })
+        });
+        found.extend(name("pub async fn ").or(future).map(|name| (name, said)));
+        said = false;
+    }
+    found
+}
+
+#[test]
+fn every_future_says_what_dropping_it_does() -> Result<(), Failure> {
+    let sources = sources()?;
+    let found: Vec<_> = sources
+        .iter()
+        .flat_map(|source| dropping_said_in(source))
+        .collect();
+    for name in ["shutdown", "ack_multiple", "Receipt", "Call", "PublishMessage"] {
+        assert!(found.iter().any(|(found, _)| *found == name), "{name}: {found:?}");
+    }
+    let silent: Vec<_> = found.iter().filter(|(_, said)| !said).collect();
+    assert!(silent.is_empty(), "{silent:?}");
     Ok(())
 }
