@@ -16,7 +16,9 @@ use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const CLIENTS: [&str; 4] = ["ours", "lapin", "amqprs", "amqp-client 0.1.0"];
+/// How much of an error's text is shown.
+const SHOWN: usize = 80;
+const CLIENTS: [&str; 4] = ["this client", "lapin", "amqprs", "amqp-client 0.1.0"];
 
 fn main() -> ExitCode {
     let node = env::var("AMQP_URL").unwrap_or_else(|_| "amqp://guest:guest@127.0.0.1:5672".to_owned());
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn one(name: &str, client: &str, node: &str) -> ExitCode {
     let seen = match client {
-        "ours" => scenario::run::<ours::Ours>(name, node).await,
+        "this client" => scenario::run::<ours::Ours>(name, node).await,
         "lapin" => scenario::run::<lapin_client::Lapin>(name, node).await,
         "amqprs" => scenario::run::<amqprs_client::Amqprs>(name, node).await,
         _ => scenario::run::<amqp_client_0_1::AmqpClient01>(name, node).await,
@@ -49,7 +51,12 @@ async fn one(name: &str, client: &str, node: &str) -> ExitCode {
         Ok(text) => ("yes", text),
         Err(text) => ("no", text),
     };
-    println!("{mark}: {}", text.lines().next().unwrap_or_default());
+    let line = text.lines().next().unwrap_or_default();
+    let shown: String = line.chars().take(SHOWN).collect();
+    println!(
+        "{mark}: {shown}{}",
+        if shown.len() < line.len() { "..." } else { "" }
+    );
     // What a client left running must not keep the process.
     std::process::exit(i32::from(seen.is_err()));
 }

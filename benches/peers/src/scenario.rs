@@ -1,5 +1,6 @@
 //! The scenarios, written once for all clients. Each ends with what was seen, or with what went wrong.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -75,6 +76,11 @@ pub(crate) async fn run<C: Client>(name: &str, node: &str) -> Result<String> {
     }
 }
 
+/// A queue's name that no other process uses: the queues of one that has just ended may live a moment longer.
+fn name(queue: impl Display) -> String {
+    format!("{queue}-{}", std::process::id())
+}
+
 fn serve(misbehaviour: Misbehaviour) -> Result<String> {
     server::start(misbehaviour).map_err(|error| error.to_string())
 }
@@ -91,7 +97,7 @@ async fn prefilled<C: Client>(node: &str) -> Result<String> {
     let (mut lost, mut rounds_with_loss) = (0, 0);
     for round in 0..50 {
         let channel = connection.channel().await?;
-        let queue = format!("prefilled-{round}");
+        let queue = name(format_args!("prefilled-{round}"));
         C::declare(&channel, &queue).await?;
         for _ in 0..MESSAGES {
             C::publish(&channel, &queue, b"message").await?;
@@ -119,13 +125,14 @@ async fn concurrent_calls<C: Client>(node: &str) -> Result<String> {
     let connection = C::connect(node).await?;
     let channel = connection.channel().await?;
     let calls = (0..32).map(|number| {
-        let (channel, name) = (&channel, format!("concurrent-{number}"));
+        let (channel, name) = (&channel, name(format_args!("concurrent-{number}")));
         async move { (C::declare(channel, &name).await, name) }
     });
     let replies = within(30, "replies", join_all(calls)).await?;
     for (reply, name) in replies {
         if reply.as_ref() != Ok(&name) {
-            return Err(format!("the declare of {name} got {reply:?}"));
+            let got = reply.map_or_else(|error| error, |other| format!("the reply for {other}"));
+            return Err(format!("one got: {got}"));
         }
     }
     Ok("each its own".to_owned())
@@ -136,12 +143,12 @@ async fn dropped_call<C: Client>(node: &str) -> Result<String> {
     let channel = connection.channel().await?;
     for number in 0..20 {
         // Polled once, and a little later dropped while the reply is on its way.
-        let dropped = format!("dropped-{number}");
+        let dropped = name(format_args!("dropped-{number}"));
         let _ = timeout(Duration::from_micros(50 * number), C::declare(&channel, &dropped)).await;
-        let kept = format!("kept-{number}");
+        let kept = name(format_args!("kept-{number}"));
         let reply = within(5, "the reply to the next call", C::declare(&channel, &kept)).await??;
         if reply != kept {
-            return Err(format!("the declare of {kept} got the reply for {reply}"));
+            return Err("it got the reply of the dropped one".to_owned());
         }
     }
     Ok("its own".to_owned())
@@ -150,14 +157,15 @@ async fn dropped_call<C: Client>(node: &str) -> Result<String> {
 async fn concurrent_publish<C: Client>(node: &str) -> Result<String> {
     let connection = C::connect(node).await?;
     let channel = Arc::new(connection.confirm_channel().await?);
-    C::declare(&channel, "concurrent-publish").await?;
+    let queue = name("concurrent-publish");
+    C::declare(&channel, &queue).await?;
     let end = Instant::now() + Duration::from_secs(3);
     let tasks = (0..8).map(|_| {
-        let channel = Arc::clone(&channel);
+        let (channel, queue) = (Arc::clone(&channel), queue.clone());
         tokio::spawn(async move {
             let mut confirmed = 0_u32;
             while Instant::now() < end {
-                match C::publish_confirmed(&channel, "concurrent-publish").await? {
+                match C::publish_confirmed(&channel, &queue).await? {
                     Outcome::Confirmed => confirmed += 1,
                     outcome => return Err(format!("{outcome:?}")),
                 }
@@ -169,7 +177,7 @@ async fn concurrent_publish<C: Client>(node: &str) -> Result<String> {
     for task in join_all(tasks).await {
         sum += task.map_err(|error| error.to_string())??;
     }
-    let arrived = C::count(&channel, "concurrent-publish").await?.0;
+    let arrived = C::count(&channel, &queue).await?.0;
     if arrived != sum {
         return Err(format!("{sum} confirmed, {arrived} in the queue"));
     }
@@ -179,11 +187,12 @@ async fn concurrent_publish<C: Client>(node: &str) -> Result<String> {
 async fn returned<C: Client>(node: &str) -> Result<String> {
     let connection = C::connect(node).await?;
     let channel = connection.confirm_channel().await?;
-    C::declare(&channel, "routable").await?;
+    let (routable, nobody) = (name("routable"), name("nobody"));
+    C::declare(&channel, &routable).await?;
     for _ in 0..20 {
         let both = futures_util::future::join(
-            C::publish_confirmed(&channel, "nobody"),
-            C::publish_confirmed(&channel, "routable"),
+            C::publish_confirmed(&channel, &nobody),
+            C::publish_confirmed(&channel, &routable),
         );
         let both = within(10, "confirms", both).await?;
         match both {
@@ -202,11 +211,12 @@ async fn returned<C: Client>(node: &str) -> Result<String> {
 async fn dropped_consumer<C: Client>(node: &str) -> Result<String> {
     let connection = C::connect(node).await?;
     let channel = connection.channel().await?;
-    C::declare(&channel, "dropped-consumer").await?;
-    let consumer = C::consume(&channel, "dropped-consumer", false).await?;
+    let queue = name("dropped-consumer");
+    C::declare(&channel, &queue).await?;
+    let consumer = C::consume(&channel, &queue, false).await?;
     drop(consumer);
     let gone = async {
-        while C::count(&channel, "dropped-consumer").await?.1 > 0 {
+        while C::count(&channel, &queue).await?.1 > 0 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok::<_, String>(())
