@@ -75,6 +75,8 @@
 //!
 //! No feature changes what another does. [`tls`] says more of its own.
 #![forbid(unsafe_code)]
+// On docs.rs, items say which feature they need.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(test),
     deny(

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use amqp_protocol::FieldTable;
-use amqp_protocol::table::{FieldArray, FieldValue, TableError};
+use amqp_protocol::table::{FieldValue, TableError};
 use amqp_protocol::v0_9_1::basic;
 
 use super::call::decode;
@@ -99,13 +99,8 @@ impl<'a, C> Request<'a, C, Consume<'a>> {
         mut self,
         values: impl IntoIterator<Item: TryInto<FieldValue<'v>, Error: Into<TableError>>>,
     ) -> Self {
-        match FieldArray::from_values(values) {
-            Ok(values) => self.argument("x-stream-filter", values),
-            Err(error) => {
-                self.keep_fault("x-stream-filter", error);
-                self
-            }
-        }
+        let values = self.keep_array("x-stream-filter", values);
+        self.argument("x-stream-filter", values)
     }
 }
 

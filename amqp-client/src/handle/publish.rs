@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use amqp_protocol::table::{FieldArray, FieldValue, TableError};
+use amqp_protocol::table::{FieldValue, TableError};
 use amqp_protocol::v0_9_1::basic;
 
 use super::channel::Channel;
@@ -80,11 +80,6 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
         self.set(|publish| publish.properties.delivery_mode = Some(2))
     }
 
-    /// To be delivered at once or not at all, which RabbitMQ does not do: [refused](Refusal::Immediate).
-    pub fn immediate(self) -> Self {
-        self.refuse(Refusal::Immediate)
-    }
-
     /// delivery-mode 1: the server may keep the message in memory alone.
     pub fn transient(self) -> Self {
         self.set(|publish| publish.properties.delivery_mode = Some(1))
@@ -95,6 +90,11 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
     /// [`Channel::returns`].
     pub fn mandatory(self) -> Self {
         self.set(|publish| publish.method.mandatory = true)
+    }
+
+    /// To be delivered at once or not at all, which RabbitMQ does not do: [refused](Refusal::Immediate).
+    pub fn immediate(self) -> Self {
+        self.refuse(Refusal::Immediate)
     }
 
     /// Adds a header.
@@ -139,13 +139,8 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
         name: &'static str,
         values: impl IntoIterator<Item: TryInto<FieldValue<'v>, Error: Into<TableError>>>,
     ) -> Self {
-        match FieldArray::from_values(values) {
-            Ok(values) => self.header(name, values),
-            Err(error) => {
-                self.keep_fault(name, error);
-                self
-            }
-        }
+        let values = self.keep_array(name, values);
+        self.header(name, values)
     }
 
     /// Higher ones go first, in a queue declared with `x-max-priority`.

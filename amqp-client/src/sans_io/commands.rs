@@ -9,7 +9,7 @@ use amqp_protocol::v0_9_1::{basic, channel, confirm, connection, constants, tx};
 use super::channel::{Expectation, Phase, Purpose, TIMED_OUT_LIMIT, Waiter};
 use super::confirms::{ConfirmOptions, Confirms};
 use super::connection::Connection;
-use super::event::{ChannelKey, Event, RequestId};
+use super::event::{ChannelKey, Event, Reply, RequestId};
 use super::timers::deadline;
 use crate::error::{CallError, ChannelError};
 
@@ -59,6 +59,40 @@ impl Connection {
             return Err(CallError::NotSendable { method: M::NAME });
         }
         self.put_call(key, method)
+    }
+
+    /// Fetches one message. The reply is basic.get-ok with the message as its content, or basic.get-empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub fn get(
+        &mut self,
+        now: Instant,
+        key: ChannelKey,
+        method: &basic::Get<'_>,
+    ) -> Result<RequestId, CallError> {
+        self.channel(key)?;
+        self.put_method(key.id, method)
+            .map_err(|error| CallError::FrameTooLarge {
+                method: "basic.get",
+                error,
+            })?;
+        Ok(self.expect::<basic::Get<'_>>(
+            now,
+            key,
+            Purpose::Get {
+                no_ack: method.no_ack,
+            },
+        ))
+    }
+
+    /// Gives back what a reply brought that nobody took: a fetched message is requeued.
+    pub fn discard_reply(&mut self, key: ChannelKey, reply: Reply) {
+        if let Some(message) = reply.content.filter(|_| reply.unsettled) {
+            self.note_settled();
+            self.requeue(key, &message);
+        }
     }
 
     /// Takes note that nobody waits for a request any more. What it asked for may still happen, but leaves no trace on

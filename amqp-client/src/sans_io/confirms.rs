@@ -76,7 +76,7 @@ struct Publish {
 enum Receipt {
     /// Nobody wants to know.
     None,
-    Held,
+    Kept,
     /// Its owner was told to wait for an event.
     Awaited,
 }
@@ -182,16 +182,16 @@ impl Confirms {
     }
 
     /// Keeps the outcome of a publish that is not settled for its owner.
-    pub(super) fn hold(&mut self, delivery_tag: DeliveryTag) {
+    pub(super) fn keep(&mut self, delivery_tag: DeliveryTag) {
         if let Some(publish) = self.publish_mut(delivery_tag.0)
             && publish.receipt == Receipt::None
         {
-            publish.receipt = Receipt::Held;
+            publish.receipt = Receipt::Kept;
             self.receipts += 1;
         }
     }
 
-    /// Takes the outcome of a publish that is held; `None` before there is one, and then there will be an event.
+    /// Takes the outcome of a publish that is kept; `None` before there is one, and then there will be an event.
     pub(super) fn take_outcome(&mut self, delivery_tag: DeliveryTag) -> Option<Result<(), PublishError>> {
         if let Some(publish) = self.publish_mut(delivery_tag.0) {
             if !publish.settled {
@@ -205,7 +205,7 @@ impl Confirms {
         Some(failure.map_or(Ok(()), |failure| Err(self.error(failure))))
     }
 
-    /// Takes note that nobody will ask for the outcome of a publish that is held.
+    /// Takes note that nobody will ask for the outcome of a publish that is kept.
     pub(super) fn release(&mut self, delivery_tag: DeliveryTag, outside: &mut Outside<'_>) {
         self.receipts = self.receipts.saturating_sub(1);
         if let Some(publish) = self.publish_mut(delivery_tag.0) {

@@ -11,7 +11,7 @@ use amqp_protocol::{ShortStr, TooLong};
 use super::channel::{Phase, Purpose, Subscriber, Waiter};
 use super::connection::Connection;
 use super::content::Message;
-use super::event::{ChannelKey, ConsumerEnd, ConsumerId, Event, Reply, RequestId};
+use super::event::{ChannelKey, ConsumerEnd, ConsumerId, Event, RequestId};
 use super::limits::Buffered;
 use crate::error::{CallError, ChannelError, Violation};
 
@@ -101,40 +101,6 @@ impl Connection {
             },
         );
         Ok((consumer, request))
-    }
-
-    /// Fetches one message. The reply is basic.get-ok with the message as its content, or basic.get-empty.
-    ///
-    /// # Errors
-    ///
-    /// As [`call`](Self::call).
-    pub fn get(
-        &mut self,
-        now: Instant,
-        key: ChannelKey,
-        method: &basic::Get<'_>,
-    ) -> Result<RequestId, CallError> {
-        self.channel(key)?;
-        self.put_method(key.id, method)
-            .map_err(|error| CallError::FrameTooLarge {
-                method: "basic.get",
-                error,
-            })?;
-        Ok(self.expect::<basic::Get<'_>>(
-            now,
-            key,
-            Purpose::Get {
-                no_ack: method.no_ack,
-            },
-        ))
-    }
-
-    /// Gives back what a reply brought that nobody took: a fetched message is requeued.
-    pub fn discard_reply(&mut self, key: ChannelKey, reply: Reply) {
-        if let Some(message) = reply.content.filter(|_| reply.unsettled) {
-            self.note_settled();
-            self.requeue(key, &message);
-        }
     }
 
     /// Asks the server to stop. Deliveries that come before the request resolves still belong to the consumer.

@@ -56,7 +56,7 @@ impl Connection {
     /// [released](Self::release_outcome), also beyond the end of the channel.
     pub fn keep_outcome(&mut self, key: ChannelKey, delivery_tag: DeliveryTag) {
         if let Some(confirms) = self.confirms(key) {
-            confirms.hold(delivery_tag);
+            confirms.keep(delivery_tag);
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use amqp_protocol::table::{FieldValue, TableError};
+use amqp_protocol::table::{FieldArray, FieldValue, TableError};
 use amqp_protocol::{FieldTable, LongStr};
 
 use super::Request;
@@ -81,6 +81,20 @@ impl<'a, C, M> Request<'a, C, M> {
             self.keep_fault(argument, error);
         }
         self
+    }
+}
+
+impl<C, M> Request<'_, C, M> {
+    /// The values as an array; one that does not fit is kept as the request's fault.
+    pub(in crate::handle) fn keep_array<'v>(
+        &mut self,
+        argument: &'static str,
+        values: impl IntoIterator<Item: TryInto<FieldValue<'v>, Error: Into<TableError>>>,
+    ) -> FieldArray<'static> {
+        FieldArray::from_values(values).unwrap_or_else(|error| {
+            self.keep_fault(argument, error);
+            FieldArray::default()
+        })
     }
 }
 
