@@ -30,7 +30,7 @@ settings! {
         credentials: Credentials = Credentials::plain("guest", "guest");
         /// The virtual host that connection.open asks for. Default: `/`.
         virtual_host: String = "/".to_owned(), set(name: impl Into<String>) name.into();
-        /// A name for people: it stands in the broker's list of connections and in this library's errors. Default: none.
+        /// A name for people: it stands in the server's list of connections and in this library's errors. Default: none.
         connection_name: Option<String> = None, set(name: impl Into<String>) Some(name.into());
         /// Entries added to the client properties of connection.start-ok; they replace the library's own of the same name.
         client_properties: FieldTable<'static> = FieldTable::default();
@@ -41,7 +41,7 @@ settings! {
         /// The largest frame wanted, in octets, its 8 octets of envelope included; the server may lower it. 0 leaves it to
         /// the server; anything else below 4,096 counts as 4,096, the least that the protocol allows. Default: 131,072.
         frame_max: u32 = 131_072;
-        /// Seconds after which a silent peer counts as dead, twice over; 0 switches heartbeats off. A number given here is
+        /// Seconds after which a silent server counts as dead, twice over; 0 switches heartbeats off. A number given here is
         /// used whatever the server proposed; `None`, the default, takes the server's.
         heartbeat: Option<u16> = None, set(seconds: u16) Some(seconds);
         /// How long the handshake may take, from the first octet after TCP has connected, TLS included, to

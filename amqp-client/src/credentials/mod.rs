@@ -53,7 +53,7 @@ impl Credentials {
         Self::one(Choice::BuiltIn(BuiltIn::Plain { user, password }))
     }
 
-    /// AMQPLAIN: the same as a field table, which some old brokers want.
+    /// AMQPLAIN: the same as a field table, which some old servers want.
     pub fn amqplain(user: impl Into<String>, password: impl Into<Secret>) -> Self {
         let (user, password) = (user.into(), password.into());
         Self::one(Choice::BuiltIn(BuiltIn::Amqplain { user, password }))

@@ -1,4 +1,4 @@
-//! When a heartbeat is due, and when silence means that the peer is dead. It reads and writes no octets.
+//! When a heartbeat is due, and when silence means that the server is dead. It reads and writes no octets.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ impl Heartbeat {
         self.interval.map(|interval| self.sent + interval / 2)
     }
 
-    /// When the peer counts as dead: after two intervals of silence.
+    /// When the server counts as dead: after two intervals of silence.
     pub(super) fn dead_at(&self) -> Option<Instant> {
         let interval = self.interval.filter(|_| !self.paused)?;
         Some(self.silent_since + interval * 2)

@@ -14,7 +14,7 @@ pub const RETURN_HEADER: &str = "x-publish-number";
 
 /// A mandatory message that the server could not route, as it came back with basic.return.
 ///
-/// The octets are the server's: newer brokers sort the headers. Cloning it shares them.
+/// The octets are the server's: newer servers sort the headers. Cloning it shares them.
 #[derive(Clone)]
 pub struct Returned(Message);
 
@@ -107,7 +107,7 @@ impl fmt::Display for Returned {
 }
 
 /// By what a mandatory publish is found when it comes back: exchange, routing key, message-id, correlation-id and body.
-/// Never the headers, which brokers change.
+/// Never the headers, which servers change.
 ///
 /// Two messages that differ have the same one in 2^64, and then the return of one may be taken for the other's. A body
 /// over `body_max` would come back without its octets, so only its size counts.
