@@ -43,7 +43,7 @@ pub enum ConnectionEvent {
     /// Reading goes on.
     ReadingResumed,
     /// A channel ended, from either side. Those that end with the connection are not told one by one.
-    ChannelClosed {
+    ChannelEnded {
         /// Which channel.
         channel: ChannelId,
         /// Why.
@@ -208,7 +208,7 @@ pub(super) fn of_core(event: &Event) -> Option<ConnectionEvent> {
             reason: ChannelError::Connection(_),
             ..
         } => return None,
-        Event::ChannelEnded { channel, reason } => ConnectionEvent::ChannelClosed {
+        Event::ChannelEnded { channel, reason } => ConnectionEvent::ChannelEnded {
             channel: channel.id(),
             reason: reason.clone(),
         },

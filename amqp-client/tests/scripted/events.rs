@@ -58,7 +58,7 @@ fn events_come_in_order_to_everybody_and_end_with_the_connection() {
         ));
         assert!(matches!(
             next(events),
-            ConnectionEvent::ChannelClosed {
+            ConnectionEvent::ChannelEnded {
                 channel: ChannelId(2),
                 reason: ChannelError::ClosedByServer(_)
             }
