@@ -66,8 +66,8 @@ settings! {
         /// Default: 134,217,728, RabbitMQ's own limit.
         body_max: u64 = 128 << 20;
         /// Octets of memory that received messages may hold before they are taken; then reading from the transport pauses,
-        /// unless a reply is awaited. Four times as much is the most that is ever held, beside a read buffer and what the
-        /// frames before the bodies take: at that point the consumer that is furthest behind
+        /// unless a reply is awaited. Four times as much is the most that is ever held, incomplete messages included, beside
+        /// a read buffer and what the frames before the bodies take: at that point the consumer that is furthest behind
         /// [ends](crate::ConsumerEnd::Overflow), or the largest incomplete body is thrown away as if it were over
         /// `body_max`. Default: 67,108,864.
         receive_buffer: usize = 64 << 20;

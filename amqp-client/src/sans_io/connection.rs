@@ -81,6 +81,8 @@ pub struct Connection {
     pub(super) ended_confirms: BTreeMap<ChannelKey, Box<Confirms>>,
     /// Received data that nobody took yet.
     pub(super) buffered: Buffered,
+    /// Octets of memory that hold what has come of incomplete messages.
+    pub(super) assembling: usize,
     /// Deliveries that were handed out, and are neither settled nor given up.
     pub(super) unsettled: usize,
     pub(super) shutdown: Option<Shutdown>,
@@ -126,6 +128,7 @@ impl Connection {
             confirm_deadlines: BTreeSet::new(),
             ended_confirms: BTreeMap::new(),
             buffered: Buffered::default(),
+            assembling: 0,
             unsettled: 0,
             shutdown: None,
             unfinished: None,

@@ -71,7 +71,7 @@ impl Connection {
         if let Some(assembly) = &mut channel.assembly {
             let before = assembly.footprint();
             let pushed = assembly.push(frame_type, payload, self.config.body_max);
-            self.buffered.reassess(before, assembly.footprint());
+            self.assembling = self.assembling - before + assembly.footprint();
             let complete = pushed.map_err(|misfit| match misfit {
                 Misfit::Unexpected => Violation::UnexpectedFrame { channel: id },
                 Misfit::TooLong => Violation::BodyTooLong { channel: id },
@@ -99,7 +99,7 @@ impl Connection {
                 Lookahead::Whole(message) => self.receive_message(key, message)?,
                 Lookahead::Scattered => {
                     let assembly = Assembly::new(&take_payload(input, frame_len));
-                    self.buffered.reassess(0, assembly.footprint());
+                    self.assembling += assembly.footprint();
                     channel.assembly = Some(assembly);
                     self.shed();
                 }

@@ -14,7 +14,7 @@ use crate::error::ChannelError;
 /// How many times the limits at which reading pauses may be held while reading goes on for a reply.
 const HARD: usize = 4;
 
-/// Received data that waits: for its consumer, or for the rest of its message.
+/// Received messages that wait for their consumer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Buffered {
     pub(super) octets: usize,
@@ -36,17 +36,13 @@ impl Buffered {
         self.octets -= of.octets;
         self.messages -= of.messages;
     }
-
-    /// An assembly grew or shrank, began or ended.
-    pub(super) fn reassess(&mut self, before: usize, after: usize) {
-        self.octets = self.octets - before + after;
-    }
 }
 
 impl Connection {
     /// Whether to read from the transport. False while consumers are behind by more than `receive_buffer` octets or
     /// `receive_buffer_messages`, until half of that is taken, and nobody waits for a reply: ask again after they took
-    /// deliveries, and let TCP hold the server back meanwhile.
+    /// deliveries, and let TCP hold the server back meanwhile. Of incomplete messages nobody can take anything: only
+    /// reading on frees what they hold.
     pub fn wants_read(&self) -> bool {
         match self.state {
             State::Closed => false,
@@ -89,13 +85,18 @@ impl Connection {
         }
     }
 
+    /// Octets of memory that hold received messages, whole or not.
+    pub(super) fn octets_held(&self) -> usize {
+        self.buffered.octets + self.assembling
+    }
+
     fn is_over_hard_limit(&self) -> bool {
         self.octets_over_hard_limit()
             || self.buffered.messages > self.config.receive_buffer_messages.saturating_mul(HARD)
     }
 
     fn octets_over_hard_limit(&self) -> bool {
-        self.buffered.octets > self.config.receive_buffer.saturating_mul(HARD)
+        self.octets_held() > self.config.receive_buffer.saturating_mul(HARD)
     }
 
     /// Takes from the largest holders until what is held is under the hard limit.
@@ -129,7 +130,7 @@ impl Connection {
             let before = assembly.footprint();
             assembly.withhold();
             let after = assembly.footprint();
-            self.buffered.reassess(before, after);
+            self.assembling = self.assembling - before + after;
         }
     }
 
@@ -169,6 +170,6 @@ impl Connection {
     /// A channel is over, and with it the message that was coming.
     pub(super) fn drop_assembly(&mut self, assembly: Option<&Assembly>) {
         let held = assembly.map_or(0, Assembly::footprint);
-        self.buffered.reassess(held, 0);
+        self.assembling -= held;
     }
 }

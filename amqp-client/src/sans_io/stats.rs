@@ -54,7 +54,7 @@ impl Connection {
             octets_sent: self.transmitted_position(),
             channels: self.channels.iter().flatten().count(),
             consumers: self.running_consumers().count(),
-            octets_buffered: self.buffered.octets,
+            octets_buffered: self.octets_held(),
             messages_buffered: self.buffered.messages,
             requests_waiting: self.call_deadlines.len(),
             publishes_waiting: self.gate.waiters.len(),

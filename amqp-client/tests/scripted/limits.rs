@@ -208,7 +208,6 @@ fn invariant_11_half_assembled_bodies_count_and_the_largest_is_thrown_away() {
     for id in 1..=100 {
         peer.feed(&octets(id));
     }
-    // Nobody else can take them, so reading pauses; with a call under way it goes on.
     let call = peer.core.call(peer.now, keys[0], declare("q")).unwrap();
     for _ in 0..50 {
         for id in 1..=100 {
@@ -233,6 +232,32 @@ fn invariant_11_half_assembled_bodies_count_and_the_largest_is_thrown_away() {
     assert_eq!(peer.core.stats().octets_buffered, 0);
     peer.send(1, &declare_ok("q"));
     assert_eq!(queue_of(&mut peer, call), "q");
+}
+
+#[test]
+fn a_message_larger_than_the_soft_limit_is_read_to_its_end() {
+    let mut peer = peer();
+    let key = peer.open_channel();
+    let consumer = peer.consume(key, "c");
+    // Nobody waits for a reply, and nobody could take anything before all of it is there.
+    peer.feed(
+        &[
+            method_frame(1, &deliver("c", 1)),
+            header_frame(1, 2 * SOFT as u64),
+        ]
+        .concat(),
+    );
+    for _ in 0..2 * SOFT / 1000 {
+        assert!(peer.core.wants_read());
+        peer.feed(&body_frames(1, &[0; 1000], 2000));
+    }
+    peer.feed(&body_frames(1, &[0; 2 * SOFT % 1000], 2000));
+    // Now it can be taken.
+    assert!(!peer.core.wants_read());
+    let message = peer.core.next_delivery(consumer).unwrap().unwrap();
+    assert_eq!(message.body().len(), 2 * SOFT);
+    assert!(peer.core.wants_read());
+    assert_eq!(peer.core.stats().octets_buffered, 0);
 }
 
 #[test]
