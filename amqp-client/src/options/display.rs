@@ -26,7 +26,11 @@ impl fmt::Display for ConnectOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls.is_some() { "amqps" } else { "amqp" };
         write!(f, "{scheme}://")?;
-        if let Some(user) = self.config.credentials.user() {
+        // Without a user the default ones are read again, password and all.
+        let credentials = &self.config.credentials;
+        if *credentials != Config::default().credentials
+            && let Some(user) = credentials.user()
+        {
             write!(f, "{}@", utf8_percent_encode(user, ENCODED))?;
         }
         for (at, host) in self.hosts.iter().enumerate() {

@@ -90,7 +90,8 @@ settings! {
     /// | `depth` | 0 to 255 | nothing: rustls has a limit of its own on the length of a chain |
     ///
     /// [`Display`](fmt::Display) prints the URI again, without passwords, and with those keys alone that differ from their
-    /// defaults. What no key can say is left out.
+    /// defaults. What no key can say is left out. It is for people: read again, a user other than the default has an empty
+    /// password.
     #[derive(Debug, Clone)]
     #[non_exhaustive]
     pub struct ConnectOptions {

@@ -70,7 +70,10 @@ fn parameters(tls: bool) -> impl Strategy<Value = Vec<String>> {
             key("verify", prop_oneof!["verify_peer", "verify_none"]),
             key(
                 "server_name_indication",
-                prop_oneof![encoded(), Just("disable".to_owned())],
+                prop_oneof![
+                    "[a-z.%]{1,20}".prop_map(|text| text.replace('%', "%2d")),
+                    Just("disable".to_owned())
+                ],
             ),
             key("depth", number(0..=255u32)),
         ]);

@@ -44,7 +44,7 @@ fn every_part_has_a_default() {
     let options = parse("amqp://");
     assert_eq!(shown(&options), shown(&ConnectOptions::default()));
     assert_eq!(options.config.credentials, Credentials::plain("guest", "guest"));
-    assert_eq!(options.to_string(), "amqp://guest@localhost:5672/%2F");
+    assert_eq!(options.to_string(), "amqp://localhost:5672/%2F");
 }
 
 #[test]
@@ -229,6 +229,7 @@ fn parts_that_are_refused_and_why() {
         ("amqp://u:1234/p@h", UriPart::Password, R::Delimiter),
         ("amqp://u:1234?p@h/", UriPart::Password, R::Delimiter),
         ("amqp://u:1#p@h", UriPart::Password, R::Delimiter),
+        ("amqp://u:1@p@h", UriPart::Password, R::Delimiter),
         ("amqp://h/a/b", UriPart::VirtualHost, R::Slash),
         ("amqp://h/a#b", UriPart::VirtualHost, R::Fragment),
         ("amqp://h/%", UriPart::VirtualHost, R::PercentEncoding),
@@ -260,14 +261,7 @@ fn keys_that_are_refused_and_why() {
         ("heartbeat=1.5", "heartbeat", U16),
         ("channel_max=65536", "channel_max", U16),
         ("frame_max=4095", "frame_max", R::FrameMax),
-        (
-            "connection_timeout=0",
-            "connection_timeout",
-            R::NotInRange {
-                min: 1,
-                max: u64::MAX,
-            },
-        ),
+        ("connection_timeout=0", "connection_timeout", R::NotMilliseconds),
         (
             "connection_attempts=0",
             "connection_attempts",
@@ -309,6 +303,12 @@ fn keys_that_are_refused_and_why() {
                 name: "scram".to_owned(),
             },
         ),
+        (
+            "auth_mechanism=plain&auth_mechanism=PLAIN",
+            "auth_mechanism",
+            R::RepeatedKey,
+        ),
+        ("connection_timeout=1.5", "connection_timeout", R::NotMilliseconds),
         ("name=%f", "name", R::PercentEncoding),
         ("name=%ff", "name", R::NotUtf8),
         ("keyfile=k.pem", "keyfile", R::Without { other: "certfile" }),

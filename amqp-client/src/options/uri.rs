@@ -31,7 +31,8 @@ impl FromStr for ConnectOptions {
         };
         // Whatever stands before such an `@` may be part of a password, which no error may repeat.
         let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        if rest.rfind('@').is_some_and(|at| at > authority_end) {
+        let (authority, behind) = rest.split_at(authority_end);
+        if behind.contains('@') || authority.matches('@').count() > 1 {
             return Err(refuse(UriPart::Password, UriErrorReason::Delimiter));
         }
         if rest.contains('#') {
@@ -178,7 +179,7 @@ fn read_virtual_host(path: &str) -> Result<String, UriError> {
 
 /// Reads the keys into the options, and gives back the mechanisms.
 fn read_query(query: &str, options: &mut ConnectOptions) -> Result<Vec<String>, UriError> {
-    let mut mechanisms = Vec::new();
+    let mut mechanisms: Vec<String> = Vec::new();
     let mut seen: Vec<&str> = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -189,7 +190,13 @@ fn read_query(query: &str, options: &mut ConnectOptions) -> Result<Vec<String>, 
         }
         let config = &mut options.config;
         match key {
-            "auth_mechanism" => mechanisms.push(parameter.text()?),
+            "auth_mechanism" => {
+                let name = parameter.text()?;
+                if mechanisms.iter().any(|other| name.eq_ignore_ascii_case(other)) {
+                    return refuse(UriErrorReason::RepeatedKey);
+                }
+                mechanisms.push(name);
+            }
             "blocked_connection_timeout" => config.blocked_connection_timeout = parameter.limit()?,
             "channel_max" => config.channel_max = parameter.number(0, u16::MAX)?,
             "connection_attempts" => options.connection_attempts = parameter.number(1, u32::MAX)?,
@@ -201,7 +208,10 @@ fn read_query(query: &str, options: &mut ConnectOptions) -> Result<Vec<String>, 
                 }
                 options.connection_timeout = match value {
                     INFINITY => Duration::MAX,
-                    _ => Duration::from_millis(parameter.number(1, u64::MAX)?),
+                    _ => match parameter.number(1, u64::MAX) {
+                        Ok(milliseconds) => Duration::from_millis(milliseconds),
+                        Err(_) => return refuse(UriErrorReason::NotMilliseconds),
+                    },
                 };
             }
             "frame_max" => match parameter.number(0, u32::MAX)? {
@@ -269,6 +279,7 @@ fn read_tls(parameter: &Parameter<'_>, tls: &mut TlsOptions) -> Result<(), UriEr
         "server_name_indication" => {
             tls.server_name = match parameter.value {
                 "disable" => ServerName::Disabled,
+                "" => return Err(parameter.refuse(UriErrorReason::HostName)),
                 _ => ServerName::Name(parameter.text()?),
             };
         }

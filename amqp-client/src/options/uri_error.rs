@@ -90,6 +90,9 @@ pub enum UriErrorReason {
         /// The largest allowed.
         max: u64,
     },
+    /// Not a time in the unit that this key has.
+    #[error("expected milliseconds, a whole number of at least 1 (`socket_timeout` has seconds)")]
+    NotMilliseconds,
     /// A frame size other than 0 and below what the protocol demands.
     #[error("expected 0, or at least 4096")]
     FrameMax,
