@@ -98,6 +98,13 @@ impl<'b> Writer<'b> {
     /// A run of bits, packed from the least significant bit of each octet on. Unused bits are zero.
     #[inline]
     pub fn bits<const N: usize>(&mut self, bits: [bool; N]) {
+        self.bit_run(&bits);
+    }
+
+    // By reference: a short array that is passed by value is passed as one integer, and a struct's bits, stored one by
+    // one, are then loaded as one; such a load waits for its stores.
+    #[inline]
+    fn bit_run<const N: usize>(&mut self, bits: &[bool; N]) {
         for octet in bits.chunks(8) {
             self.octet(
                 octet
