@@ -176,6 +176,15 @@ pub struct TooLong {
     pub limit: usize,
 }
 
+impl TooLong {
+    // Out of line, so that a length that fits costs one comparison, and no choice between it and an error's fields.
+    #[cold]
+    #[inline(never)]
+    pub(crate) const fn new(actual: usize, limit: usize) -> Self {
+        Self { actual, limit }
+    }
+}
+
 impl From<Infallible> for TooLong {
     fn from(never: Infallible) -> Self {
         match never {}

@@ -43,7 +43,7 @@ fn finish(out: &mut Vec<u8>, frame: usize, frame_max: u32) -> Result<(), TooLong
     let limit = payload_max(frame_max) as usize;
     if actual > limit {
         out.truncate(frame);
-        return Err(TooLong { actual, limit });
+        return Err(TooLong::new(actual, limit));
     }
     if let Some(size) = out.get_mut(frame + 3..).and_then(<[u8]>::first_chunk_mut) {
         *size = (actual as u32).to_be_bytes();

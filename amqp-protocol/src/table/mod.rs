@@ -205,13 +205,16 @@ fn append(
 ) -> Result<(), TableError> {
     const LIMIT: usize = u32::MAX as usize;
     let len = name.map_or(0, ShortStr::encoded_len) + value.encoded_len();
-    let actual = octets.len().saturating_add(len);
-    if actual > LIMIT {
-        return Err(TooLong { actual, limit: LIMIT }.into());
+    // In 64 bits, which no two lengths exceed.
+    if octets.len() as u64 + len as u64 > LIMIT as u64 {
+        return Err(TooLong::new(octets.len().saturating_add(len), LIMIT).into());
     }
     // Each level within another takes a tag and a length at least, so only a large value can be too deep.
     if len >= 5 * MAX_DEPTH && value.depth() >= MAX_DEPTH {
         return Err(TableError::TooDeep);
+    }
+    if let Cow::Borrowed(borrowed) = octets {
+        *octets = copied(borrowed);
     }
     let mut writer = Writer::new(octets.to_mut());
     if let Some(name) = name {
@@ -219,6 +222,13 @@ fn append(
     }
     value.write(&mut writer);
     Ok(())
+}
+
+/// Out of line, because it happens to a table once at most.
+#[cold]
+#[inline(never)]
+fn copied(octets: &[u8]) -> Cow<'static, [u8]> {
+    Cow::Owned(octets.to_vec())
 }
 
 macro_rules! encoded {

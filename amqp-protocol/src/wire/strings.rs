@@ -93,7 +93,7 @@ macro_rules! octet_string {
                 if octets.len() <= Self::MAX {
                     Ok(Self(octets))
                 } else {
-                    Err(TooLong { actual: octets.len(), limit: Self::MAX })
+                    Err(TooLong::new(octets.len(), Self::MAX))
                 }
             }
         }
