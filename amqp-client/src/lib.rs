@@ -88,6 +88,7 @@
 )]
 
 pub use amqp_protocol as protocol;
+pub use bytes;
 
 mod config;
 mod credentials;

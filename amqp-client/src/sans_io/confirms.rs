@@ -323,7 +323,7 @@ impl Confirms {
             _ if returned => {}
             None => outside.stats.messages_confirmed += 1,
             Some(Failure::Nacked) => outside.stats.messages_nacked += 1,
-            Some(_) => outside.stats.messages_unsettled += 1,
+            Some(_) => outside.stats.messages_given_up += 1,
         }
         if let Some(failure) = failure.filter(|_| !returned) {
             if receipt == Receipt::None {

@@ -21,7 +21,7 @@ pub struct Stats {
     /// Publishes that the server refused with basic.nack.
     pub messages_nacked: u64,
     /// Publishes in confirm mode that the server had not settled when their channel ended or their time was over.
-    pub messages_unsettled: u64,
+    pub messages_given_up: u64,
     /// How often the server blocked publishing (connection.blocked).
     pub times_blocked: u64,
     /// How often reading paused because consumers were behind.

@@ -230,7 +230,7 @@ fn a_shutdown_waits_for_confirms_and_the_stats_count_what_became_of_publishes() 
     let ended = (
         stats.messages_confirmed,
         stats.messages_nacked,
-        stats.messages_unsettled,
+        stats.messages_given_up,
     );
     assert_eq!((ended, stats.publishes_unconfirmed), ((2, 1, 1), 0));
 
