@@ -69,7 +69,9 @@ settings! {
         /// unless a reply is awaited. Four times as much is the most that is ever held, incomplete messages included, beside
         /// a read buffer and what the frames before the bodies take: at that point the consumer that is furthest behind
         /// [ends](crate::ConsumerEnd::Overflow), or the largest incomplete body is thrown away as if it were over
-        /// `body_max`. Default: 67,108,864.
+        /// `body_max`. As many octets of answers to what the server sent, settlements among them, may wait for a transport
+        /// that does not take them; then the connection [ends](crate::ConnectionError::AnswersNotTaken).
+        /// Default: 67,108,864.
         receive_buffer: usize = 64 << 20;
         /// The same limit as a number of messages. Default: 65,536.
         receive_buffer_messages: usize = 65_536;

@@ -114,6 +114,13 @@ pub enum ConnectionError {
     /// The transport took nothing for `write_timeout` while octets waited for it.
     #[error("the transport took nothing within the write timeout")]
     WriteTimedOut,
+    /// The server sent so much that has to be answered, and took so little, that more octets of answers waited for the
+    /// transport than `receive_buffer` allows.
+    #[error("the server did not take the answers to what it sent: more than {limit} octets of them waited")]
+    AnswersNotTaken {
+        /// The `receive_buffer`.
+        limit: usize,
+    },
     /// The server blocked publishing (connection.blocked) for `blocked_connection_timeout`.
     #[error("the server blocked publishing for too long: {reason}")]
     BlockedTimedOut {

@@ -58,7 +58,11 @@ impl Connection {
         if M::SYNCHRONOUS {
             return Err(CallError::NotSendable { method: M::NAME });
         }
-        self.put_call(key, method)
+        let before = self.position();
+        self.put_call(key, method)?;
+        // What is never answered is an answer itself, to deliveries.
+        self.count_answer(key.id, before);
+        Ok(())
     }
 
     /// Fetches one message. The reply is basic.get-ok with the message as its content, or basic.get-empty.

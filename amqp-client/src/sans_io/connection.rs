@@ -10,6 +10,7 @@ use amqp_protocol::v0_9_1::constants;
 use amqp_protocol::{ChannelId, ProtocolHeader, TooLong};
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::answers::Answers;
 use super::authentication::Authentication;
 use super::channel::Channel;
 use super::confirms::Confirms;
@@ -52,6 +53,7 @@ pub struct Connection {
     queued: u64,
     taken: u64,
     transmitted: u64,
+    pub(super) answers: Answers,
     /// Since when the transport took nothing though octets wait for it, as far as it was looked at.
     pub(super) stalled_since: Option<Instant>,
     /// The largest frame that may be sent, its envelope included.
@@ -113,6 +115,7 @@ impl Connection {
             queued: 0,
             taken: 0,
             transmitted: 0,
+            answers: Answers::default(),
             stalled_since: None,
             send_frame_max: FRAME_MIN,
             receive_frame_max,
@@ -154,7 +157,11 @@ impl Connection {
         let before = input.len();
         while self.state != State::Closed {
             match self.receive_frame(now, input) {
-                Ok(true) => {}
+                Ok(true) => {
+                    if let Some(error) = self.too_many_answers() {
+                        self.abandon(now, error);
+                    }
+                }
                 Ok(false) => break,
                 Err(kind) => {
                     // What follows broken framing has no meaning.
@@ -199,6 +206,7 @@ impl Connection {
     /// Takes note that the transport took this many more octets.
     pub fn transmitted(&mut self, now: Instant, octets: u64) {
         self.transmitted += octets;
+        self.answers.transmitted(self.transmitted, self.queued);
         self.stalled_since = None;
         self.heartbeat.sent(now);
         self.settle_state();
@@ -228,6 +236,12 @@ impl Connection {
     /// The settings it was made with.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Gives back what was queued and will never leave.
+    pub(super) fn drop_outgoing(&mut self) {
+        self.outgoing = Outgoing::new();
+        self.taken = self.queued;
     }
 
     /// Octets queued and not yet taken by the transport.

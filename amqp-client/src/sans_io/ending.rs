@@ -145,6 +145,9 @@ impl Connection {
     pub(super) fn set_state(&mut self, state: State) {
         if self.state < state {
             self.state = state;
+            if state == State::Closed {
+                self.drop_outgoing();
+            }
             self.events.push_back(Event::State(state));
         }
     }

@@ -131,7 +131,7 @@ impl Connection {
         match Reader::new(frame.payload).method_id("method") {
             Ok(connection::CloseOk::ID) => self.awaits_close_ok = false,
             Ok(connection::Close::ID) => {
-                let _ = self.put_method(ChannelId(0), &connection::CloseOk {});
+                self.put_answer(ChannelId(0), &connection::CloseOk {});
             }
             _ => {}
         }
@@ -204,11 +204,11 @@ impl Connection {
                     let cancel_ok = basic::CancelOk {
                         consumer_tag: cancel.consumer_tag,
                     };
-                    let _ = self.put_method(id, &cancel_ok);
+                    self.put_answer(id, &cancel_ok);
                 }
             }
             Method::Channel(channel::Method::Flow(flow)) => {
-                let _ = self.put_method(id, &channel::FlowOk { active: flow.active });
+                self.put_answer(id, &channel::FlowOk { active: flow.active });
                 self.set_flow(key, flow.active);
             }
             Method::Channel(channel::Method::CloseOk(_)) => {
@@ -224,7 +224,7 @@ impl Connection {
                 );
                 let reason = ChannelError::ClosedByServer(close);
                 self.put_deferred(key);
-                let _ = self.put_method(id, &channel::CloseOk {});
+                self.put_answer(id, &channel::CloseOk {});
                 self.channel_closed_by_server(key, &reason);
             }
             reply => {

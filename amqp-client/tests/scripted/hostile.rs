@@ -1,13 +1,15 @@
 //! Pitfall 24: a server that means harm. Nothing panics, nothing waits longer than its time, and memory stays in proportion
 //! to what has come.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use allocation_counter::measure;
 use amqp_client::protocol::frame::{self, FrameType};
 use amqp_client::protocol::method::Arguments;
-use amqp_client::protocol::v0_9_1::{basic, channel, connection, constants};
+use amqp_client::protocol::v0_9_1::{basic, channel, connection, constants, tx};
 use amqp_client::protocol::{ChannelId, ShortStr};
+use amqp_client::sans_io::{ChannelKey, ConsumerId, Settlement};
 use amqp_client::{Config, ConnectionError, State, Violation};
 
 use crate::peer::{
@@ -235,6 +237,139 @@ fn pitfall_24_a_body_that_comes_slowly_takes_what_has_come_and_not_what_was_anno
         }
         assert_eq!(peer.core.state(), State::Open);
     }
+}
+
+/// Octets of answers that may wait in [`flood`].
+const ANSWERS: usize = 256 << 10;
+
+/// A server that has been asked for something on channel 1 and then sends one thing again and again, which has to be
+/// answered. It takes the answers, or it does not.
+fn flood(
+    asked: impl FnOnce(&mut Peer, ChannelKey, ConsumerId),
+    piece: impl Fn(u64) -> Vec<u8>,
+    mut answer: impl FnMut(&mut Peer),
+    taken: bool,
+) -> Peer {
+    let mut peer = Peer::tuned(Config::default().receive_buffer(ANSWERS), 10, 4096);
+    let key = peer.open_channel();
+    let consumer = peer.consume(key, "c");
+    asked(&mut peer, key, consumer);
+    peer.octets();
+    let grown = measure(|| {
+        for number in 1..=(4 * ANSWERS / 12) as u64 {
+            if peer.core.state() == State::Closed {
+                break;
+            }
+            peer.feed(&piece(number));
+            answer(&mut peer);
+            while peer.core.poll_event().is_some() {}
+            if taken {
+                peer.octets();
+            }
+        }
+    });
+    // A buffer that doubles, beside its half while it is moved; nothing is left of it.
+    assert!(grown.bytes_max < 3 * ANSWERS as u64 + (128 << 10), "{grown:?}");
+    assert!(grown.bytes_current < 128 << 10, "{grown:?}");
+    peer
+}
+
+/// Sees that the connection ends for a flood that is not read, and not for one that is.
+fn floods(
+    asked: impl Fn(&mut Peer, ChannelKey, ConsumerId),
+    piece: impl Fn(u64) -> Vec<u8>,
+    answer: impl Fn(&mut Peer),
+) {
+    let peer = flood(&asked, &piece, &answer, true);
+    assert_eq!(peer.core.state(), State::Open);
+    for blocks in [false, true] {
+        let asked = |peer: &mut Peer, key: ChannelKey, consumer: ConsumerId| {
+            asked(peer, key, consumer);
+            if blocks {
+                // As a server may that does not read, and then is not held to any time.
+                peer.send(0, &connection::Blocked::default());
+            }
+        };
+        let peer = flood(asked, &piece, &answer, false);
+        let error = peer.core.error();
+        let expected = matches!(error, Some(ConnectionError::AnswersNotTaken { limit: ANSWERS }));
+        assert!(expected && peer.core.state() == State::Closed, "{error:?}");
+    }
+}
+
+#[test]
+fn pitfall_24_a_flood_of_channel_flow_that_takes_no_answers_ends_the_connection() {
+    let flow = method_frame(1, &channel::Flow { active: true });
+    floods(|_, _, _| {}, |_| flow.clone(), |_| {});
+}
+
+#[test]
+fn pitfall_24_a_flood_of_cancels_that_takes_no_answers_ends_the_connection() {
+    let cancel = method_frame(1, &basic::Cancel::default());
+    floods(|_, _, _| {}, |_| cancel.clone(), |_| {});
+}
+
+#[test]
+fn pitfall_24_a_flood_of_closes_that_takes_no_answers_ends_the_connection() {
+    let close = method_frame(1, &channel::Close::default());
+    // They cross ours, which is never answered.
+    floods(
+        |peer, key, _| peer.core.drop_channel(key),
+        |_| close.clone(),
+        |_| {},
+    );
+}
+
+#[test]
+fn pitfall_24_a_flood_for_a_dropped_consumer_that_takes_no_answers_ends_the_connection() {
+    floods(
+        |peer, _, consumer| peer.core.drop_consumer(consumer),
+        |number| delivery(1, "c", number, b"x", 100),
+        |_| {},
+    );
+}
+
+#[test]
+fn pitfall_24_a_flood_for_a_consumer_that_acks_and_takes_no_acks_ends_the_connection() {
+    let subscribed = Cell::new(None);
+    floods(
+        |_, key, consumer| subscribed.set(Some((key, consumer))),
+        |number| delivery(1, "c", number, b"x", 100),
+        |peer| {
+            let (key, consumer) = subscribed.get().unwrap();
+            if let Some(Ok(message)) = peer.core.next_delivery(consumer) {
+                let ack = basic::Ack {
+                    delivery_tag: message.delivery_tag(),
+                    multiple: false,
+                };
+                peer.core.settle(key, Settlement::Ack(ack)).unwrap();
+            }
+        },
+    );
+}
+
+#[test]
+fn pitfall_24_a_flood_while_a_commit_holds_the_answers_back_ends_the_connection() {
+    let flow = method_frame(1, &channel::Flow { active: true });
+    let commit = |peer: &mut Peer, key, _| {
+        peer.core.call(peer.now, key, tx::Commit {}).unwrap();
+    };
+    let peer = flood(commit, |_| flow.clone(), |_| {}, true);
+    let error = peer.core.error();
+    let expected = matches!(error, Some(ConnectionError::AnswersNotTaken { limit: ANSWERS }));
+    assert!(expected, "{error:?}");
+}
+
+#[test]
+fn pitfall_24_a_flood_of_closes_that_cross_our_close_takes_no_more() {
+    let close = method_frame(0, &connection::Close::default());
+    let closed = |peer: &mut Peer, _, _| {
+        let text = ShortStr::from_static("goodbye");
+        peer.core.close(peer.now, constants::REPLY_SUCCESS, text);
+    };
+    let peer = flood(closed, |_| close.clone(), |_| {}, false);
+    assert!(matches!(peer.core.error(), Some(ConnectionError::Closed)));
+    assert_eq!(peer.core.state(), State::Closed);
 }
 
 #[test]
