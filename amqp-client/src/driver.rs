@@ -1,6 +1,7 @@
 //! Moves octets and time between the shared core and a transport: four plain loops, for any runtime. What a transport is,
 //! the adapters say.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -28,7 +29,7 @@ const READ_ROOM: usize = 16 * 1024;
 /// use std::task::{Context, Poll};
 /// use std::time::Instant;
 ///
-/// use amqp_client::driver::Transport;
+/// use amqp_client::driver::{Clock, Transport};
 /// use amqp_client::sans_io::Outgoing;
 /// use bytes::{Buf, BytesMut};
 ///
@@ -53,8 +54,8 @@ const READ_ROOM: usize = 16 * 1024;
 ///         Poll::Pending
 ///     }
 ///
-///     fn now(&self) -> Instant {
-///         Instant::now()
+///     fn clock(&self) -> Clock {
+///         Clock::new(Instant::now)
 ///     }
 /// }
 /// ```
@@ -76,8 +77,30 @@ pub trait Transport {
     /// Ready when `deadline` has passed. Only the deadline given last counts.
     fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()>;
 
-    /// The time by the timer's clock.
-    fn now(&self) -> Instant;
+    /// The clock that the timer goes by. The connection's handles look at it too, from any thread, for when what they ask
+    /// for is late.
+    fn clock(&self) -> Clock;
+}
+
+/// Tells the time: `Clock::new(Instant::now)`, unless the runtime's is another.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Instant + Send + Sync>);
+
+impl Clock {
+    /// A clock that `now` reads. It is called under the connection's lock, and must not come back to the connection.
+    pub fn new(now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock").finish_non_exhaustive()
+    }
 }
 
 /// Connects over any transport. The connection lives as long as the driver is polled; [`Connection::opened`] tells when it
@@ -100,7 +123,7 @@ pub trait Transport {
 /// }
 /// ```
 pub fn connect_with<T: Transport>(transport: T, config: Config) -> (Connection, Driver<T>) {
-    let (connection, shared) = Connection::new(config, transport.now());
+    let (connection, shared) = Connection::new(config, transport.clock());
     let driver = Driver {
         transport,
         shared,
@@ -185,9 +208,8 @@ impl<T: Transport> Driver<T> {
                 Poll::Ready(Ok(0)) => self.write_error = Some(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(octets)) => {
                     self.unflushed = true;
-                    let now = self.transport.now();
                     self.shared
-                        .with(|inner| inner.core.transmitted(now, octets as u64));
+                        .with(|inner| inner.core.transmitted(inner.now(), octets as u64));
                 }
                 Poll::Ready(Err(error)) => self.write_error = Some(error),
                 Poll::Pending => break,
@@ -209,17 +231,19 @@ impl<T: Transport> Driver<T> {
         let Poll::Ready(read) = self.transport.poll_read(cx, &mut self.input) else {
             return false;
         };
-        let now = self.transport.now();
         let (input, write_error) = (&mut self.input, &mut self.write_error);
-        self.shared.with(|inner| match (read, write_error.take()) {
-            (Ok(1..), error) => {
-                *write_error = error;
-                // The core keeps the error, and whoever waits is told by it.
-                let _ = inner.core.receive(now, input);
+        self.shared.with(|inner| {
+            let now = inner.now();
+            match (read, write_error.take()) {
+                (Ok(1..), error) => {
+                    *write_error = error;
+                    // The core keeps the error, and whoever waits is told by it.
+                    let _ = inner.core.receive(now, input);
+                }
+                (Ok(0), None) => inner.core.receive_eof(now),
+                // What ended the stream says more than that nothing can be written to it any more.
+                (Err(error), _) | (Ok(0), Some(error)) => inner.core.transport_failed(now, error),
             }
-            (Ok(0), None) => inner.core.receive_eof(now),
-            // What ended the stream says more than that nothing can be written to it any more.
-            (Err(error), _) | (Ok(0), Some(error)) => inner.core.transport_failed(now, error),
         });
         true
     }
@@ -233,16 +257,15 @@ impl<T: Transport> Driver<T> {
         if self.transport.poll_timer(cx, deadline).is_pending() {
             return false;
         }
-        let now = self.transport.now();
-        self.shared.with(|inner| inner.core.handle_timeout(now));
+        self.shared.with(|inner| inner.core.handle_timeout(inner.now()));
         true
     }
 
     /// Ends the stream, for at most `close_timeout`.
     fn drive_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = *self.shutdown.get_or_insert_with(|| {
-            let time = self.shared.with(|inner| inner.core.config().close_timeout);
-            self.transport.now().checked_add(time)
+            self.shared
+                .with(|inner| inner.now().checked_add(inner.core.config().close_timeout))
         });
         if self.transport.poll_shutdown(cx).is_ready() {
             return Poll::Ready(());
@@ -268,6 +291,6 @@ impl<T: Transport> Driver<T> {
 impl<T> Drop for Driver<T> {
     fn drop(&mut self) {
         self.shared
-            .with(|inner| inner.core.abandon(Instant::now(), ConnectionError::DriverDropped));
+            .with(|inner| inner.core.abandon(inner.now(), ConnectionError::DriverDropped));
     }
 }

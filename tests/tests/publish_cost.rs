@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use amqp_client::driver::{Driver, Transport, connect_with};
+use amqp_client::driver::{Clock, Driver, Transport, connect_with};
 use amqp_client::protocol::frame::{self, Parsed, RawFrame};
 use amqp_client::protocol::method::Arguments;
 use amqp_client::protocol::v0_9_1::{basic, channel, confirm, connection};
@@ -115,8 +115,8 @@ impl Transport for End {
         Poll::Pending
     }
 
-    fn now(&self) -> Instant {
-        Instant::now()
+    fn clock(&self) -> Clock {
+        Clock::new(Instant::now)
     }
 }
 

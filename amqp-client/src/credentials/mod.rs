@@ -5,6 +5,7 @@ mod provider;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 pub use mechanism::{Mechanism, MechanismError};
 pub use provider::{IssueError, IssuedSecret, SecretProvider};
@@ -127,10 +128,15 @@ impl Credentials {
     ///
     /// What the provider said.
     pub async fn fetch(&self) -> Result<Self, ProviderError> {
+        self.fetch_at(Instant::now()).await
+    }
+
+    /// The same, by the clock that tells this time.
+    pub(crate) async fn fetch_at(&self, now: Instant) -> Result<Self, ProviderError> {
         let mut fetched = self.clone();
         for choice in &mut fetched.choices {
             if let Choice::Provided(provided) = choice {
-                provided.issued = Some(provided.provider.issue().await?);
+                provided.issued = Some(provided.provider.issue(now).await?);
             }
         }
         Ok(fetched)

@@ -84,8 +84,8 @@ impl Provider {
         Self(Arc::new(provider))
     }
 
-    pub(crate) async fn issue(&self) -> Result<Issued, ProviderError> {
-        let asked = Instant::now();
+    /// A secret that is asked for at this time.
+    pub(crate) async fn issue(&self, asked: Instant) -> Result<Issued, ProviderError> {
         let issued = self
             .0
             .issue()

@@ -3,7 +3,6 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use amqp_protocol::method;
 use amqp_protocol::v0_9_1::basic;
@@ -137,7 +136,7 @@ impl<M: method::Request> Future for Call<'_, M> {
     type Output = Result<M::Reply, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let send = |core: &mut Connection, key, method| core.call(Instant::now(), key, method);
+        let send = |core: &mut Connection, now, key, method| core.call(now, key, method);
         let reply = ready!(self.round_trip.poll(cx, send))?;
         Poll::Ready(decode(&reply))
     }

@@ -2,7 +2,6 @@
 //! those of `request`.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use amqp_protocol::method::{self, Arguments};
 use amqp_protocol::v0_9_1::constants;
@@ -121,7 +120,7 @@ impl Channel {
             let text = ShortStr::from_static("goodbye");
             let request = inner
                 .core
-                .close_channel(Instant::now(), key, constants::REPLY_SUCCESS, text)?;
+                .close_channel(inner.now(), key, constants::REPLY_SUCCESS, text)?;
             inner.register::<Replied>(request);
             Ok::<_, ChannelError>(request)
         })?;

@@ -1,7 +1,7 @@
 //! The handle of a connection. What moves its octets is the adapters'.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use amqp_protocol::ShortStr;
 use amqp_protocol::v0_9_1::constants;
@@ -11,6 +11,7 @@ use super::events::Events;
 use super::shared::{Shared, Watch};
 use super::waiting::Replied;
 use crate::config::Config;
+use crate::driver::Clock;
 use crate::error::{CallError, ChannelError, ConnectionError, ShutdownError};
 use crate::sans_io::{State, Stats, Unfinished};
 use crate::server_properties::ServerProperties;
@@ -46,7 +47,7 @@ impl Drop for ConnectionHandle {
     fn drop(&mut self) {
         self.shared.with(|inner| {
             inner.core.close(
-                Instant::now(),
+                inner.now(),
                 constants::REPLY_SUCCESS,
                 ShortStr::from_static("connection dropped"),
             );
@@ -55,9 +56,9 @@ impl Drop for ConnectionHandle {
 }
 
 impl Connection {
-    /// A connection that begins with the driver's first octets. The time is that of the driver's clock.
-    pub(crate) fn new(config: Config, now: Instant) -> (Self, Arc<Shared>) {
-        let shared = Arc::new(Shared::new(config, now));
+    /// A connection that begins with the driver's first octets.
+    pub(crate) fn new(config: Config, clock: Clock) -> (Self, Arc<Shared>) {
+        let shared = Arc::new(Shared::new(config, clock));
         let handle = Arc::new(ConnectionHandle {
             shared: Arc::clone(&shared),
         });
@@ -98,7 +99,7 @@ impl Connection {
         self.opened().await?;
         let shared = &self.handle.shared;
         let (key, request) = shared.with(|inner| {
-            let (key, request) = inner.core.open_channel(Instant::now())?;
+            let (key, request) = inner.core.open_channel(inner.now())?;
             inner.register::<Replied>(request);
             Ok::<_, ChannelError>((key, request))
         })?;
@@ -130,7 +131,7 @@ impl Connection {
     pub async fn close(&self) -> Result<(), ConnectionError> {
         self.handle.shared.with(|inner| {
             inner.core.close(
-                Instant::now(),
+                inner.now(),
                 constants::REPLY_SUCCESS,
                 ShortStr::from_static("goodbye"),
             );
@@ -166,7 +167,7 @@ impl Connection {
     pub async fn shutdown(&self, limit: Duration) -> Result<(), ShutdownError> {
         self.handle
             .shared
-            .with(|inner| inner.core.shutdown(Instant::now(), limit));
+            .with(|inner| inner.core.shutdown(inner.now(), limit));
         let error = self.closed().await;
         let unfinished = self.handle.shared.with(|inner| inner.core.unfinished());
         match (error, unfinished) {

@@ -4,7 +4,6 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use amqp_protocol::FieldTable;
 use amqp_protocol::table::{FieldValue, TableError};
@@ -134,9 +133,9 @@ impl Future for StartConsumer<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { round_trip, consumer } = &mut *self;
         let channel = round_trip.channel();
-        let send = |core: &mut Connection, key, consume: Consume<'_>| {
+        let send = |core: &mut Connection, now, key, consume: Consume<'_>| {
             let no_ack = consume.method.no_ack;
-            let (id, request) = core.consume(Instant::now(), key, consume.method, consume.prefetch_count)?;
+            let (id, request) = core.consume(now, key, consume.method, consume.prefetch_count)?;
             *consumer = Some(Consumer::new(channel.clone(), id, no_ack));
             Ok(request)
         };

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use amqp_protocol::ShortStr;
 use futures_core::Stream;
@@ -140,7 +139,7 @@ impl Consumer {
     /// Sends basic.cancel, unless that is too late, and waits for the answer.
     async fn stop(&self, id: ConsumerId) -> Result<(), CallError> {
         let request = self.channel.with(|inner, _| {
-            let request = inner.core.cancel(Instant::now(), id)?;
+            let request = inner.core.cancel(inner.now(), id)?;
             inner.register::<Replied>(request);
             Some(request)
         });

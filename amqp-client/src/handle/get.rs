@@ -3,7 +3,6 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use amqp_protocol::v0_9_1::basic;
 
@@ -74,9 +73,9 @@ impl Future for GetMessage<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { round_trip, no_ack } = &mut *self;
-        let send = |core: &mut Connection, key, Get(method): Get<'_>| {
+        let send = |core: &mut Connection, now, key, Get(method): Get<'_>| {
             *no_ack = method.no_ack;
-            core.get(Instant::now(), key, &method)
+            core.get(now, key, &method)
         };
         let mut reply = ready!(round_trip.poll(cx, send))?;
         let unsettled = (!self.no_ack).then(|| self.round_trip.channel().clone());

@@ -3,7 +3,7 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use amqp_protocol::table::{FieldValue, TableError};
 use amqp_protocol::v0_9_1::basic;
@@ -238,7 +238,7 @@ impl<'a> Admission<'a> {
             let message = message?;
             // The request to wait for, if it is held back, and whether only others who waited longer go before.
             let outcome = self.channel.with(|inner, key| {
-                let now = Instant::now();
+                let now = inner.now();
                 let behind = inner.core.is_way_free(key);
                 let held = match turn {
                     Some(request) => inner.core.take_turn(key, request)?,

@@ -4,7 +4,7 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::channel::Channel;
 use super::publish::{Admission, Publish};
@@ -90,8 +90,8 @@ impl Future for SelectConfirms<'_> {
     type Output = Result<Publisher, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        ready!(self.round_trip.poll(cx, |core, key, select| {
-            core.confirm_select(Instant::now(), key, select.options)
+        ready!(self.round_trip.poll(cx, |core, now, key, select| {
+            core.confirm_select(now, key, select.options)
         }))?;
         Poll::Ready(Ok(Publisher {
             channel: self.round_trip.channel().clone(),

@@ -46,7 +46,7 @@ impl Connection {
         })?;
         self.opened().await?;
         let request = self.handle.shared.with(|inner| {
-            let request = inner.core.update_secret(Instant::now(), &new_secret, reason)?;
+            let request = inner.core.update_secret(inner.now(), &new_secret, reason)?;
             inner.register::<Replied>(request);
             Ok::<_, CallError>(request)
         })?;
@@ -92,10 +92,13 @@ impl Connection {
         let handle = Arc::downgrade(&self.handle);
         async move {
             let over = async { Watch::new(&shared, |state| state >= State::Closing).await };
+            let now = || shared.with(|inner| inner.now());
             let keep = async {
                 Watch::new(&shared, |state| state >= State::Open).await;
                 match shared.with(|inner| inner.core.secret_source()) {
-                    Some((provider, lifetime)) => keep_fresh(&handle, &provider, lifetime, &mut sleep).await,
+                    Some((provider, lifetime)) => {
+                        keep_fresh(&handle, &provider, lifetime, &mut sleep, now).await
+                    }
                     None => Ok(()),
                 }
             };
@@ -114,18 +117,19 @@ async fn keep_fresh<F: Future<Output = ()>>(
     provider: &Provider,
     mut lifetime: Lifetime,
     sleep: &mut impl FnMut(Duration) -> F,
+    now: impl Fn() -> Instant,
 ) -> Result<(), RefreshError> {
     let mut due = lifetime.asked + (lifetime.expires - lifetime.asked) / 5 * 4;
     loop {
-        sleep(due.saturating_duration_since(Instant::now()).max(PAUSE_MIN)).await;
-        match refresh(handle, provider).await {
+        sleep(due.saturating_duration_since(now()).max(PAUSE_MIN)).await;
+        match refresh(handle, provider, now()).await {
             Ok(Some(fresh)) => {
                 lifetime = fresh;
                 due = lifetime.asked + (lifetime.expires - lifetime.asked) / 5 * 4;
             }
             Ok(None) => return Ok(()),
             Err(error) => {
-                let now = Instant::now();
+                let now = now();
                 if now >= lifetime.expires {
                     return Err(error);
                 }
@@ -139,8 +143,9 @@ async fn keep_fresh<F: Future<Output = ()>>(
 async fn refresh(
     handle: &Weak<ConnectionHandle>,
     provider: &Provider,
+    now: Instant,
 ) -> Result<Option<Lifetime>, RefreshError> {
-    let issued = provider.issue().await?;
+    let issued = provider.issue(now).await?;
     let Some(handle) = handle.upgrade() else {
         return Ok(None);
     };

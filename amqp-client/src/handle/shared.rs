@@ -13,6 +13,7 @@ use super::events::{ConnectionEvent, Subscribers, of_core};
 use super::returns::Subscriptions;
 use super::waiting::{Replied, Turn, Waiting, set_waker};
 use crate::config::Config;
+use crate::driver::Clock;
 use crate::error::ConnectionError;
 use crate::sans_io::{ChannelKey, Connection, ConsumerEnd, ConsumerId, Event, Message, State};
 
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
 /// What the lock guards.
 #[derive(Debug)]
 pub(crate) struct Inner {
+    clock: Clock,
     pub(crate) core: Connection,
     pub(super) replies: Waiting<Replied>,
     pub(super) turns: Waiting<Turn>,
@@ -55,9 +57,10 @@ pub(crate) struct Asleep {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, now: Instant) -> Self {
+    pub(crate) fn new(config: Config, clock: Clock) -> Self {
         let inner = Inner {
-            core: Connection::new(config, now),
+            core: Connection::new(config, clock.now()),
+            clock,
             replies: Waiting::default(),
             turns: Waiting::default(),
             receipts: HashMap::new(),
@@ -140,6 +143,11 @@ impl<F> Drop for Watch<'_, F> {
 }
 
 impl Inner {
+    /// The time by the transport's clock.
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
     fn hand_out_events(&mut self) {
         while let Some(event) = self.core.poll_event() {
             if !self.subscribers.is_empty() {

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use super::channel::Channel;
 use super::shared::Inner;
@@ -143,12 +144,13 @@ impl<'a, M> RoundTrip<'a, M> {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        send: impl FnOnce(&mut Connection, ChannelKey, M) -> Result<RequestId, CallError>,
+        send: impl FnOnce(&mut Connection, Instant, ChannelKey, M) -> Result<RequestId, CallError>,
     ) -> Poll<Replied> {
         if let Some(method) = self.method.take() {
             let method = method?;
             let request = self.channel.with(|inner, key| {
-                let request = send(&mut inner.core, key, method)?;
+                let now = inner.now();
+                let request = send(&mut inner.core, now, key, method)?;
                 inner.register::<Replied>(request);
                 Ok::<_, CallError>(request)
             })?;

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use ::tokio::time::{sleep, timeout};
+use ::tokio::time::{Instant, sleep, timeout};
 
 use crate::config::Config;
 use crate::credentials::{Credentials, IssueError};
@@ -33,7 +33,8 @@ pub fn keep_secret_fresh(
 
 /// The credentials to connect with, fetched within `handshake_timeout`.
 pub(super) async fn fetch(config: &Config) -> Result<Credentials, ProviderError> {
-    match timeout(config.handshake_timeout, config.credentials.fetch()).await {
+    let now = Instant::now().into_std();
+    match timeout(config.handshake_timeout, config.credentials.fetch_at(now)).await {
         Ok(fetched) => fetched,
         Err(_) => Err(ProviderError(IssueError::from("no answer in time").into())),
     }

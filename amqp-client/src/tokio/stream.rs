@@ -10,7 +10,7 @@ use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use ::tokio::time::{Sleep, sleep_until};
 use bytes::BytesMut;
 
-use crate::driver::Transport;
+use crate::driver::{Clock, Transport};
 use crate::sans_io::Outgoing;
 
 /// A tokio stream and a tokio timer as a [`Transport`].
@@ -47,7 +47,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
         timer.as_mut().poll(cx)
     }
 
-    fn now(&self) -> Instant {
-        ::tokio::time::Instant::now().into_std()
+    fn clock(&self) -> Clock {
+        // Tests may pause it.
+        Clock::new(|| ::tokio::time::Instant::now().into_std())
     }
 }

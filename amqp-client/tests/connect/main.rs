@@ -1,6 +1,7 @@
 //! Connecting over sockets of this machine, to servers that a test scripts. No broker, and time is tokio's where it matters.
 
 mod attempts;
+mod clock;
 mod provider;
 mod server;
 mod streams;

@@ -60,16 +60,21 @@ pub(crate) async fn refuse() -> SocketAddr {
 
 /// Opens a connection, says `then`, and waits for the end of the stream. It answers connection.close.
 pub(crate) async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, then: &[u8]) {
-    start(&mut stream).await;
+    shake_hands(&mut stream).await;
+    stream.write_all(then).await.unwrap();
+    drain(stream).await;
+}
+
+/// Opens a connection.
+pub(crate) async fn shake_hands(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    start(stream).await;
     let mut octets = method(&connection::Tune {
         channel_max: 10,
         frame_max: 4096,
         heartbeat: 0,
     });
     octets.extend(method(&connection::OpenOk {}));
-    octets.extend_from_slice(then);
     stream.write_all(&octets).await.unwrap();
-    drain(stream).await;
 }
 
 async fn start(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use amqp_client::driver::{Transport, connect_with};
+use amqp_client::driver::{Clock, Transport, connect_with};
 use amqp_client::protocol::v0_9_1::{channel, connection, queue};
 use amqp_client::sans_io::Outgoing;
 use amqp_client::{Config, ConnectionError};
@@ -76,15 +76,15 @@ impl Transport for End {
 
     fn poll_timer(&mut self, _: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         *self.deadline.lock().unwrap() = Some(deadline);
-        if self.now() >= deadline {
+        if Instant::now() >= deadline {
             Poll::Ready(())
         } else {
             Poll::Pending
         }
     }
 
-    fn now(&self) -> Instant {
-        Instant::now()
+    fn clock(&self) -> Clock {
+        Clock::new(Instant::now)
     }
 }
 

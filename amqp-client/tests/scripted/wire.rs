@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use amqp_client::driver::{Driver, Transport, connect_with};
+use amqp_client::driver::{Clock, Driver, Transport, connect_with};
 use amqp_client::protocol::method::Arguments;
 use amqp_client::protocol::v0_9_1::{basic, channel, connection};
 use amqp_client::protocol::{ChannelId, DeliveryTag, ShortStr};
@@ -32,7 +32,7 @@ struct Wire {
     broken: bool,
     /// What reading fails with when everything has been read.
     failure: Option<io::Error>,
-    now: Instant,
+    now: Arc<Mutex<Instant>>,
     /// What the timer was set to last.
     deadline: Option<Instant>,
     /// To be run once, while the driver sets its timer: what another thread may do then.
@@ -100,15 +100,16 @@ impl Transport for WireEnd {
         if let Some(meanwhile) = wire.meanwhile.take() {
             meanwhile();
         }
-        if wire.now >= deadline {
+        if *wire.now.lock().unwrap() >= deadline {
             Poll::Ready(())
         } else {
             Poll::Pending
         }
     }
 
-    fn now(&self) -> Instant {
-        self.0.lock().unwrap().now
+    fn clock(&self) -> Clock {
+        let now = Arc::clone(&self.0.lock().unwrap().now);
+        Clock::new(move || *now.lock().unwrap())
     }
 }
 
@@ -156,7 +157,7 @@ impl Session {
             eof: false,
             broken: false,
             failure: None,
-            now: Instant::now(),
+            now: Arc::new(Mutex::new(Instant::now())),
             deadline: None,
             meanwhile: None,
             shut: false,
@@ -267,7 +268,7 @@ impl Session {
     /// How long from now the driver's timer runs.
     pub(crate) fn timer(&self) -> Option<Duration> {
         let wire = self.wire.lock().unwrap();
-        wire.deadline.map(|deadline| deadline - wire.now)
+        wire.deadline.map(|deadline| deadline - *wire.now.lock().unwrap())
     }
 
     pub(crate) fn was_shut(&self) -> bool {
@@ -275,7 +276,7 @@ impl Session {
     }
 
     pub(crate) fn advance(&mut self, time: Duration) {
-        self.wire.lock().unwrap().now += time;
+        *self.wire.lock().unwrap().now.lock().unwrap() += time;
         self.drive();
     }
 
