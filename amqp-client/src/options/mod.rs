@@ -36,7 +36,7 @@ settings! {
     ///     .hosts([Host::new("rabbit-1", 5672), Host::new("rabbit-2", 5672)])
     ///     .connection_attempts(3)
     ///     .config(Config::default().heartbeat(10).virtual_host("shop"));
-    /// let same = "amqp://guest@rabbit-1:5672,rabbit-2:5672/shop?heartbeat=10&connection_attempts=3";
+    /// let same = "amqp://rabbit-1:5672,rabbit-2:5672/shop?heartbeat=10&connection_attempts=3";
     /// assert_eq!(options.to_string(), same);
     ///
     /// let read: ConnectOptions = same.parse()?;
