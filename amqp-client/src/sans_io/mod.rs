@@ -97,22 +97,6 @@
 //! # Ok(())
 //! # }
 //! ```
-//! | `connection` | state, timers and queues of a connection |
-//! | `handshake`, `shutdown`, `ending` | how it begins, and how it ends |
-//! | `authentication` | who connects |
-//! | `incoming` | what received frames mean |
-//! | `content` | received messages |
-//! | `channel`, `commands` | a channel's state, and the commands that change it |
-//! | `publishing`, `gate` | messages out, and what holds them back |
-//! | `confirms`, `outcomes`, `returns` | what became of them |
-//! | `consumers` | deliveries in |
-//! | `deliveries` | settling what came |
-//! | `transactions` | what waits for tx.commit |
-//! | `outgoing` | octets on their way to the transport |
-//! | `limits` | how much received data may wait |
-//! | `answers` | how much of what the server makes us send may wait |
-//! | `heartbeat` | two clocks |
-//! | `stats` | what is counted |
 
 mod answers;
 mod authentication;

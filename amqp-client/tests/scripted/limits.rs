@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use amqp_client::protocol::v0_9_1::{Method, basic, channel, confirm, connection, constants};
-use amqp_client::protocol::{DeliveryTag, FieldTable, ShortStr};
+use amqp_client::protocol::{DeliveryTag, FieldTable, ShortStr, frame};
 use amqp_client::sans_io::{ChannelKey, ConsumerId, Event};
 use amqp_client::{ChannelError, Config, ConsumerEnd, State};
 
@@ -198,6 +198,28 @@ fn invariant_11_what_a_message_takes_beside_its_octets_counts() {
     assert!(messages as usize * octets < SOFT, "{messages}");
     while peer.core.next_delivery(consumer).is_some() {}
     assert_eq!(peer.core.stats().octets_buffered, 0);
+}
+
+#[test]
+fn all_that_is_held_can_be_given_back_before_any_of_it_is_taken() {
+    let mut peer = peer();
+    let key = peer.open_channel();
+    peer.consume(key, "c");
+    peer.core.call(peer.now, key, declare("q")).unwrap();
+    let mut messages = 0;
+    // The smallest there are, so the most answers.
+    while peer.core.stats().overflows == 0 {
+        messages += 1;
+        peer.feed(&delivery(1, "c", messages, b"", 10));
+    }
+    peer.feed(&frame::HEARTBEAT);
+    assert!(peer.core.error().is_none(), "{messages}");
+    let rejects = peer
+        .sent()
+        .iter()
+        .filter(|sent| sent.is::<basic::Reject>())
+        .count();
+    assert_eq!(rejects as u64, messages);
 }
 
 #[test]
