@@ -42,6 +42,10 @@ pub enum CallError {
     /// It would cost the connection. Nothing was sent.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// [`Connection::shutdown`](crate::Connection::shutdown) has begun: no consumer starts, no message is fetched and no
+    /// channel opens any more. Nothing was sent.
+    #[error("the connection is shutting down")]
+    ShuttingDown,
     /// The channel has a consumer of this tag. Nothing was sent.
     #[error("the channel has a consumer of this tag")]
     DuplicateConsumerTag,

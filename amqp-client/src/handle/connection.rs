@@ -12,7 +12,7 @@ use super::shared::{Shared, Watch};
 use super::waiting::Replied;
 use crate::config::Config;
 use crate::driver::Clock;
-use crate::error::{CallError, ChannelError, ConnectionError, ShutdownError};
+use crate::error::{CallError, ConnectionError, ShutdownError};
 use crate::sans_io::{State, Stats, Unfinished};
 use crate::server_properties::ServerProperties;
 
@@ -94,14 +94,15 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When the connection has ended, all its channels are in use, or the server does not answer in time.
+    /// When the connection has ended or is [shutting down](Self::shutdown), all its channels are in use, or the server does
+    /// not answer in time.
     pub async fn open_channel(&self) -> Result<Channel, CallError> {
         self.opened().await?;
         let shared = &self.handle.shared;
         let (key, request) = shared.with(|inner| {
             let (key, request) = inner.core.open_channel(inner.now())?;
             inner.register::<Replied>(request);
-            Ok::<_, ChannelError>((key, request))
+            Ok::<_, CallError>((key, request))
         })?;
         let channel = Channel::new(ChannelHandle {
             connection: Arc::clone(&self.handle),
@@ -143,10 +144,16 @@ impl Connection {
     }
 
     /// Finishes what is under way, for at most `limit`, and [closes](Self::close) the connection: stops all consumers, whose
-    /// streams end behind what had come for them; waits until that is handed out, every delivery settled, dropped or
-    /// detached, and every publish out and, in confirm mode, confirmed; then closes. Whatever is not consuming goes on
-    /// meanwhile, so that handlers can still publish. The `limit` does not include the close itself, which has
-    /// `close_timeout`.
+    /// streams end behind what had come for them with [`ConsumerEnd::Shutdown`](crate::ConsumerEnd::Shutdown); waits until that is handed out, every
+    /// delivery settled, dropped or detached, and every publish out and, in confirm mode, confirmed; then closes.
+    ///
+    /// From the first poll on nothing new to finish is begun: basic.consume, basic.get and opening a channel are refused
+    /// with [`CallError::ShuttingDown`], so a loop that starts its consumer anew ends there. Everything else goes on until
+    /// the close, so that handlers can still publish on the channels there are. Consumers that the server has not stopped at
+    /// the `limit` end with the connection, as
+    /// [`ConsumerEnd::Channel`](crate::ConsumerEnd::Channel).
+    ///
+    /// The `limit` does not include the close itself, which has `close_timeout`.
     ///
     /// Several shutdowns are one, with the earliest limit, and a close ends it at once.
     ///

@@ -49,7 +49,7 @@ pub enum ConnectionEvent {
         /// Why.
         reason: ChannelError,
     },
-    /// A consumer ended, and neither its owner nor its channel's end is the reason.
+    /// A consumer ended, and the reason is neither its owner, nor a shutdown, nor its channel's end.
     ConsumerEnded {
         /// On which channel.
         channel: ChannelId,

@@ -6,7 +6,7 @@ use amqp_protocol::{MethodId, ShortStr, method::Request};
 
 use super::confirms::Confirms;
 use super::content::Assembly;
-use super::event::{ChannelKey, ConsumerId, RequestId};
+use super::event::{ChannelKey, ConsumerEnd, ConsumerId, RequestId};
 use crate::error::ChannelError;
 
 /// How many calls may time out without a reply before nobody can tell any more what a late reply belongs to.
@@ -91,6 +91,8 @@ pub(super) enum Purpose {
     },
     Cancel {
         tag: ShortStr<'static>,
+        /// Why the consumer ends, unless it has before.
+        end: ConsumerEnd,
     },
     Get {
         no_ack: bool,
@@ -103,7 +105,7 @@ impl Purpose {
     /// The consumer tag by which the reply is known. A queue sends such a reply, and the channel's own may overtake it.
     fn tag(&self) -> Option<&ShortStr<'static>> {
         match self {
-            Self::Consume { tag, .. } | Self::Cancel { tag } => Some(tag),
+            Self::Consume { tag, .. } | Self::Cancel { tag, .. } => Some(tag),
             Self::Call
             | Self::OpenChannel
             | Self::CloseChannel
@@ -167,7 +169,7 @@ impl Channel {
 
     /// Whether basic.cancel of this tag is sent and not answered.
     pub(super) fn is_cancelling(&self, tag: &ShortStr<'_>) -> bool {
-        let cancels = |expectation: &Expectation| matches!(&expectation.purpose, Purpose::Cancel { tag: other } if other == tag);
+        let cancels = |expectation: &Expectation| matches!(&expectation.purpose, Purpose::Cancel { tag: other, .. } if other == tag);
         self.expectations.iter().any(cancels)
     }
 

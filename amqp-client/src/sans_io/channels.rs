@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::channel::{Channel, Expectation, Phase, Purpose, Waiter};
 use super::connection::Connection;
 use super::event::{ChannelKey, Event, Reply, RequestId, State};
-use crate::error::ChannelError;
+use crate::error::{CallError, ChannelError};
 
 impl Connection {
     /// Opens a channel under the lowest free number. The request resolves with channel.open-ok; commands on the key may be
@@ -19,10 +19,11 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When the connection is not open, or all its channels are in use.
-    pub fn open_channel(&mut self, now: Instant) -> Result<(ChannelKey, RequestId), ChannelError> {
+    /// When the connection is not open or [shutting down](Self::shutdown), or all its channels are in use.
+    pub fn open_channel(&mut self, now: Instant) -> Result<(ChannelKey, RequestId), CallError> {
+        self.refuse_in_shutdown()?;
         if let Some(error) = self.error() {
-            return Err(ChannelError::Connection(error.clone()));
+            return Err(error.clone().into());
         }
         let index = self
             .channels
@@ -31,9 +32,9 @@ impl Connection {
             .unwrap_or(self.channels.len());
         // Before tuning the maximum is 0.
         if index >= usize::from(self.channel_max) || self.state != State::Open {
-            return Err(ChannelError::NoFreeChannel {
+            return Err(CallError::Channel(ChannelError::NoFreeChannel {
                 channel_max: self.channel_max,
-            });
+            }));
         }
         let key = ChannelKey {
             id: ChannelId(index as u16 + 1),

@@ -69,13 +69,14 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call).
+    /// As [`call`](Self::call), and when a [shutdown](Self::shutdown) has begun.
     pub fn get(
         &mut self,
         now: Instant,
         key: ChannelKey,
         method: &basic::Get<'_>,
     ) -> Result<RequestId, CallError> {
+        self.refuse_in_shutdown()?;
         self.channel(key)?;
         self.put_method(key.id, method)
             .map_err(|error| CallError::FrameTooLarge {

@@ -41,8 +41,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call), and when a consumer of the channel has this tag, for which RabbitMQ would close the whole
-    /// connection. A tag is free again with basic.cancel-ok, or basic.cancel from the server.
+    /// As [`call`](Self::call), when a [shutdown](Self::shutdown) has begun, and when a consumer of the channel has this tag,
+    /// for which RabbitMQ would close the whole connection. A tag is free again with basic.cancel-ok, or basic.cancel from the server.
     pub fn consume(
         &mut self,
         now: Instant,
@@ -50,6 +50,7 @@ impl Connection {
         mut method: basic::Consume<'_>,
         prefetch_count: Option<u16>,
     ) -> Result<(ConsumerId, RequestId), CallError> {
+        self.refuse_in_shutdown()?;
         method.set_no_wait(false);
         let channel = self.channel(key)?;
         let qos_sent = channel.qos_sent;
@@ -110,7 +111,7 @@ impl Connection {
         let stoppable = |consumer: &&Consumer| consumer.started && consumer.end.is_none();
         let consumer = self.consumers.get(&consumer).filter(stoppable)?;
         let (key, tag) = (consumer.channel, consumer.tag.clone());
-        let purpose = self.put_cancel(key, tag)?;
+        let purpose = self.put_cancel(key, tag, ConsumerEnd::Cancelled)?;
         Some(self.expect::<basic::Cancel<'_>>(now, key, purpose))
     }
 
@@ -132,7 +133,7 @@ impl Connection {
         self.buffered.remove_all(held);
         // First the cancel: what is requeued would come right back to the consumer.
         if started && end.is_none() {
-            self.cancel_for_nobody(key, tag);
+            self.cancel_for_nobody(key, tag, ConsumerEnd::Cancelled);
         }
         if !no_ack {
             queue.iter().for_each(|message| self.requeue(key, message));
@@ -177,10 +178,10 @@ impl Connection {
             Some(consumer) => {
                 consumer.started = true;
                 if self.shutdown.is_some() {
-                    self.cancel_for_nobody(key, tag.clone());
+                    self.cancel_for_nobody(key, tag.clone(), ConsumerEnd::Shutdown);
                 }
             }
-            None => self.cancel_for_nobody(key, tag.clone()),
+            None => self.cancel_for_nobody(key, tag.clone(), ConsumerEnd::Cancelled),
         }
         if buried {
             self.drop_consumer(subscriber.consumer);
@@ -188,8 +189,8 @@ impl Connection {
     }
 
     /// basic.cancel-ok came: nothing more comes for this tag.
-    pub(super) fn cancel_ok(&mut self, key: ChannelKey, tag: &ShortStr<'_>) {
-        self.consumer_gone(key, tag.as_bytes(), ConsumerEnd::Cancelled);
+    pub(super) fn cancel_ok(&mut self, key: ChannelKey, tag: &ShortStr<'_>, end: ConsumerEnd) {
+        self.consumer_gone(key, tag.as_bytes(), end);
     }
 
     pub(super) fn cancelled_by_server(&mut self, key: ChannelKey, tag: &ShortStr<'_>) {
@@ -301,15 +302,16 @@ impl Connection {
         self.consumers.iter().filter(runs)
     }
 
-    pub(super) fn cancel_for_nobody(&mut self, key: ChannelKey, tag: ShortStr<'static>) {
-        if let Some(purpose) = self.put_cancel(key, tag) {
+    /// Cancels a consumer that ends for this reason, without anybody who waits for it.
+    pub(super) fn cancel_for_nobody(&mut self, key: ChannelKey, tag: ShortStr<'static>, end: ConsumerEnd) {
+        if let Some(purpose) = self.put_cancel(key, tag, end) {
             self.expect_for::<basic::Cancel<'_>>(key, Waiter::Nobody, purpose);
         }
     }
 
     /// Queues basic.cancel, unless the channel is over or one is under way: the server would answer a second one before
     /// what its queue still delivers.
-    fn put_cancel(&mut self, key: ChannelKey, tag: ShortStr<'static>) -> Option<Purpose> {
+    fn put_cancel(&mut self, key: ChannelKey, tag: ShortStr<'static>, end: ConsumerEnd) -> Option<Purpose> {
         if self.channel(key).ok()?.is_cancelling(&tag) {
             return None;
         }
@@ -319,7 +321,7 @@ impl Connection {
         };
         // It fits where the tag came in.
         self.put_method(key.id, &cancel).ok()?;
-        Some(Purpose::Cancel { tag })
+        Some(Purpose::Cancel { tag, end })
     }
 
     /// A tag for a consumer whose owner asked for none.

@@ -211,6 +211,9 @@ pub enum ConsumerEnd {
     /// without acknowledgements that is lost, and the channel was closed.
     #[error("the consumer was too far behind")]
     Overflow,
+    /// [`Connection::shutdown`](crate::Connection::shutdown) cancelled it.
+    #[error("the connection is shutting down")]
+    Shutdown,
     /// Its channel ended.
     #[error(transparent)]
     Channel(#[from] ChannelError),

@@ -262,7 +262,7 @@ impl Connection {
             // Close-ok has been taken care of, and nothing else answers a close.
             Purpose::CloseChannel => return Err(NotExpected),
             Purpose::Consume { subscriber, tag } => self.consume_ok(key, subscriber, &tag, buried),
-            Purpose::Cancel { tag } => self.cancel_ok(key, &tag),
+            Purpose::Cancel { tag, end } => self.cancel_ok(key, &tag, end),
             Purpose::Get { no_ack } => unsettled = !no_ack,
             Purpose::Recover => self.recovered(key),
             Purpose::Commit => self.commit_answered(key),

@@ -154,7 +154,7 @@ impl Connection {
             });
         }
         match (ran, no_ack) {
-            (true, false) => self.cancel_for_nobody(key, tag),
+            (true, false) => self.cancel_for_nobody(key, tag, ConsumerEnd::Overflow),
             (true, true) => {
                 let text = "a consumer without acknowledgements fell behind";
                 self.shut_channel(key, constants::RESOURCE_ERROR, text, ChannelError::Overflow);

@@ -7,8 +7,9 @@ use amqp_protocol::ShortStr;
 use amqp_protocol::v0_9_1::constants;
 
 use super::connection::Connection;
-use super::event::State;
+use super::event::{ConsumerEnd, State};
 use super::timers::deadline;
+use crate::error::CallError;
 
 /// What a shutdown waits for, or what it left behind when its time was over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, thiserror::Error)]
@@ -38,10 +39,11 @@ pub(super) struct Shutdown {
 }
 
 impl Connection {
-    /// Ends the connection when nothing is left to do, or after `limit`: all consumers are cancelled, also those that start
-    /// later; what was received is still handed out, and when that is done, everything handed out is
+    /// Ends the connection when nothing is left to do, or after `limit`: all consumers are cancelled, also those that were
+    /// asked for and start later; what was received is still handed out, and when that is done, everything handed out is
     /// [settled](Self::note_settled), and no publish waits for its turn or its confirm, the connection is
-    /// [closed](Self::close). Until then everything else goes on. Called again, the earlier limit counts.
+    /// [closed](Self::close). From here on [`consume`](Self::consume), [`get`](Self::get) and
+    /// [`open_channel`](Self::open_channel) are refused; everything else goes on. Called again, the earlier limit counts.
     pub fn shutdown(&mut self, now: Instant, limit: Duration) {
         if self.state != State::Open {
             return self.close_after_shutdown(now);
@@ -57,7 +59,7 @@ impl Connection {
             .map(|(_, consumer)| (consumer.channel, consumer.tag.clone()))
             .collect();
         for (key, tag) in running {
-            self.cancel_for_nobody(key, tag);
+            self.cancel_for_nobody(key, tag, ConsumerEnd::Shutdown);
         }
     }
 
@@ -70,6 +72,14 @@ impl Connection {
     /// What the shutdown that ended the connection left behind; `None` when there was no shutdown.
     pub fn unfinished(&self) -> Option<Unfinished> {
         self.unfinished
+    }
+
+    /// What would give a shutdown more to do is not begun any more.
+    pub(super) fn refuse_in_shutdown(&self) -> Result<(), CallError> {
+        match self.shutdown {
+            Some(_) => Err(CallError::ShuttingDown),
+            None => Ok(()),
+        }
     }
 
     /// When a shutdown has something to do: at once, when nothing is left.

@@ -283,7 +283,10 @@ fn channel_numbers_are_bounded_and_reused_only_after_close_ok() {
     let mut peer = Peer::tuned(Config::default(), 2, 4096);
     let keys = [peer.open_channel(), peer.open_channel()];
     let full = peer.core.open_channel(peer.now).unwrap_err();
-    assert!(matches!(full, ChannelError::NoFreeChannel { channel_max: 2 }));
+    assert!(matches!(
+        full,
+        CallError::Channel(ChannelError::NoFreeChannel { channel_max: 2 })
+    ));
     let call = peer.core.call(peer.now, keys[0], declare("q")).unwrap();
     let close = peer
         .core

@@ -5,9 +5,11 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use amqp_client::protocol::v0_9_1::{basic, channel, confirm, connection, constants};
+use amqp_client::protocol::v0_9_1::{basic, channel, confirm, connection, constants, queue};
 use amqp_client::protocol::{DeliveryTag, ShortStr};
-use amqp_client::{Config, ConnectionError, ConsumerEnd, ConsumerError, PublishError, ShutdownError, State};
+use amqp_client::{
+    CallError, Config, ConnectionError, ConsumerEnd, ConsumerError, PublishError, ShutdownError, State,
+};
 
 use crate::peer::{body_frames, delivery, header_frame, method_frame};
 use crate::wire::{Session, ack, cancel, next, poll, ready, reject};
@@ -47,7 +49,7 @@ fn a_shutdown_waits_for_all_that_came_to_be_settled() {
     let third = next(&mut consumer).unwrap();
     assert!(matches!(
         next(&mut consumer),
-        Err(ConsumerError::Ended(ConsumerEnd::Cancelled))
+        Err(ConsumerError::Ended(ConsumerEnd::Shutdown))
     ));
     assert!(!closes(&mut session));
     drop(third);
@@ -76,7 +78,7 @@ fn what_an_ack_of_several_settled_is_not_waited_for() {
     for consumer in [&mut a, &mut b] {
         assert!(matches!(
             next(consumer),
-            Err(ConsumerError::Ended(ConsumerEnd::Cancelled))
+            Err(ConsumerError::Ended(ConsumerEnd::Shutdown))
         ));
     }
     assert!(closes(&mut session));
@@ -209,6 +211,64 @@ fn a_consumer_that_starts_during_a_shutdown_is_cancelled() {
     session.send(1, &cancel_ok("c"));
     // The future of the shutdown is long gone.
     assert!(closes(&mut session));
+    assert!(matches!(
+        next(&mut consumer),
+        Err(ConsumerError::Ended(ConsumerEnd::Shutdown))
+    ));
+}
+
+#[test]
+fn nothing_new_is_begun_once_a_shutdown_has() {
+    let mut session = Session::open();
+    let channel = session.open_channel();
+    let mut consumer = session.consume(&channel, "c");
+    session.feed(&delivery(1, "c", 1, b"x", 10));
+    let held = next(&mut consumer).unwrap();
+    let connection = session.connection.clone();
+    let mut shutdown = Box::pin(connection.shutdown(LIMIT));
+    assert!(poll(&mut shutdown).is_pending());
+    assert_eq!(session.sent(), [cancel("c")]);
+    session.send(1, &cancel_ok("c"));
+    // A supervisor learns why its consumer ended, and that there will be no other.
+    let end = next(&mut consumer).unwrap_err();
+    assert!(matches!(end, ConsumerError::Ended(ConsumerEnd::Shutdown)));
+    assert_eq!(end.to_string(), "the connection is shutting down");
+    let again = ready(channel.basic_consume("q").consumer_tag("c").into_future()).map(drop);
+    let fetched = ready(channel.basic_get("q").into_future()).map(drop);
+    let opened = ready(connection.open_channel()).map(drop);
+    for refused in [again, fetched, opened] {
+        assert!(matches!(refused, Err(CallError::ShuttingDown)), "{refused:?}");
+    }
+    assert_eq!(session.sent(), []);
+    // Handlers go on.
+    let mut declaring = channel.queue_declare("q").into_future();
+    assert!(poll(&mut declaring).is_pending());
+    ready(held.ack()).unwrap();
+    let sent = session.sent();
+    assert!(
+        sent[0].is::<queue::Declare<'_>>() && sent[1] == ack(1),
+        "{sent:?}"
+    );
+    assert!(sent[2].is::<connection::Close<'_>>());
+    // Then the end of the connection says more.
+    for refused in [
+        ready(channel.basic_get("q").into_future()).map(drop),
+        ready(connection.open_channel()).map(drop),
+    ] {
+        assert!(matches!(refused, Err(CallError::Channel(_))), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_consumer_that_its_owner_stops_does_not_blame_the_shutdown() {
+    let mut session = Session::open();
+    let channel = session.open_channel();
+    let mut consumer = session.consume(&channel, "c");
+    assert!(poll(&mut pin!(consumer.drain())).is_pending());
+    let connection = session.connection.clone();
+    assert!(poll(&mut pin!(connection.shutdown(LIMIT))).is_pending());
+    assert_eq!(session.sent(), [cancel("c")]);
+    session.send(1, &cancel_ok("c"));
     assert!(matches!(
         next(&mut consumer),
         Err(ConsumerError::Ended(ConsumerEnd::Cancelled))
