@@ -1,6 +1,7 @@
 //! What a connection counts, for people and their monitoring.
 
 use super::connection::Connection;
+use super::event::State;
 
 /// Counts of one connection. Those of the first group only grow; the others are of the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,7 +44,7 @@ pub struct Stats {
     pub publishes_waiting: usize,
     /// Publishes that the server has not settled, in confirm mode.
     pub publishes_unconfirmed: usize,
-    /// Octets queued that the transport has not taken yet.
+    /// Octets queued that the transport has not taken yet; none once the connection is over.
     pub octets_to_send: u64,
 }
 
@@ -58,7 +59,10 @@ impl Connection {
             messages_buffered: self.buffered.messages,
             requests_waiting: self.call_deadlines.len(),
             publishes_waiting: self.gate.waiters.len(),
-            octets_to_send: self.backlog(),
+            octets_to_send: match self.state {
+                State::Closed => 0,
+                _ => self.backlog(),
+            },
             ..self.stats
         }
     }

@@ -419,4 +419,9 @@ fn counts_are_of_what_came_and_went() {
     assert_eq!(after.octets_sent, stats.octets_sent + sent);
     assert_eq!((after.octets_to_send, sent), (0, stats.octets_to_send));
     assert_eq!(peer.core.state(), State::Open);
+    // What a connection that is over had queued never leaves.
+    peer.core.call(peer.now, key, declare("q")).unwrap();
+    assert!(peer.core.stats().octets_to_send > 0);
+    peer.core.receive_eof(peer.now);
+    assert_eq!(peer.core.stats().octets_to_send, 0);
 }
