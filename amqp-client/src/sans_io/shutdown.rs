@@ -1,6 +1,7 @@
 //! Ending a connection without leaving anything undone: what is stopped, what is waited for, and until when. The close
 //! itself is `ending`'s.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use amqp_protocol::ShortStr;
@@ -11,12 +12,13 @@ use super::event::{ConsumerEnd, State};
 use super::timers::deadline;
 use crate::error::CallError;
 
+const DELIVERIES: [&str; 2] = ["delivery", "deliveries"];
+const PUBLISHES: [&str; 2] = ["publish", "publishes"];
+
 /// What a shutdown waits for, or what it left behind when its time was over.
+///
+/// Prints what there is, as `1 consumer, 2 deliveries not settled`; `nothing` when it is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, thiserror::Error)]
-#[error(
-    "{consumers} consumers, {deliveries_waiting} deliveries not handed out, {deliveries_unsettled} not settled, \
-     {publishes_waiting} publishes held back, {publishes_unconfirmed} not confirmed"
-)]
 #[non_exhaustive]
 pub struct Unfinished {
     /// Consumers that the server had not stopped yet.
@@ -29,6 +31,28 @@ pub struct Unfinished {
     pub publishes_waiting: usize,
     /// Publishes that the server had not confirmed. What became of them is not known.
     pub publishes_unconfirmed: usize,
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = [
+            (self.consumers, ["consumer", "consumers"], ""),
+            (self.deliveries_waiting, DELIVERIES, " not handed out"),
+            (self.deliveries_unsettled, DELIVERIES, " not settled"),
+            (self.publishes_waiting, PUBLISHES, " held back"),
+            (self.publishes_unconfirmed, PUBLISHES, " not confirmed"),
+        ];
+        let mut separator = "";
+        for (count, [one, several], how) in all.into_iter().filter(|(count, ..)| *count > 0) {
+            let noun = if count == 1 { one } else { several };
+            write!(f, "{separator}{count} {noun}{how}")?;
+            separator = ", ";
+        }
+        if separator.is_empty() {
+            f.write_str("nothing")?;
+        }
+        Ok(())
+    }
 }
 
 /// A shutdown under way.

@@ -133,6 +133,7 @@ fn a_shutdown_waits_for_confirms_and_says_how_many_did_not_come() {
             Ok(()) => assert_eq!(confirmed, 2),
             Err(ShutdownError::Unfinished(left)) => {
                 assert_eq!((confirmed, left.publishes_unconfirmed), (1, 1));
+                assert_eq!(left.to_string(), "1 publish not confirmed");
             }
             Err(error) => panic!("{error}"),
         }
@@ -180,9 +181,13 @@ fn at_its_limit_a_shutdown_closes_and_says_what_was_left() {
     ));
     session.send(0, &connection::CloseOk {});
     for shutdown in [&mut shutdown, &mut sooner] {
-        let Poll::Ready(Err(ShutdownError::Unfinished(left))) = poll(shutdown) else {
+        let Poll::Ready(Err(error @ ShutdownError::Unfinished(left))) = poll(shutdown) else {
             panic!("finished")
         };
+        assert_eq!(
+            error.to_string(),
+            "the shutdown left behind: 1 consumer, 2 deliveries not handed out, 2 deliveries not settled, 1 publish held back"
+        );
         assert_eq!(
             (left.consumers, left.deliveries_waiting, left.deliveries_unsettled),
             (1, 2, 2)
