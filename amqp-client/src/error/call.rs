@@ -46,8 +46,11 @@ pub enum CallError {
     /// channel opens any more. Nothing was sent.
     #[error("the connection is shutting down")]
     ShuttingDown,
-    /// The channel has a consumer of this tag. Nothing was sent.
-    #[error("the channel has a consumer of this tag")]
+    /// The channel has a consumer of this tag, or one that is still being cancelled, such as a dropped consumer: await
+    /// [`cancel`](crate::Consumer::cancel) and the tag is free. Nothing was sent.
+    #[error(
+        "the channel has a consumer of this tag, or one that is still being cancelled (a dropped consumer): await `cancel`"
+    )]
     DuplicateConsumerTag,
     /// The method cannot be sent this way: it is the server's, carries content, or is the library's own to send.
     /// Nothing was sent.

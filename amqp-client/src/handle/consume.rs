@@ -52,7 +52,9 @@ impl Channel {
 }
 
 impl<'a, C> Request<'a, C, Consume<'a>> {
-    /// The consumer's tag, which no other consumer of the channel may have; the library makes one up otherwise.
+    /// The consumer's tag, which no other consumer of the channel may have; the library makes one up otherwise. A dropped
+    /// consumer has its tag until the server has cancelled it: to use the tag again, await
+    /// [`cancel`](super::Consumer::cancel) instead.
     pub fn consumer_tag(mut self, consumer_tag: name!('a)) -> Self {
         let consumer_tag = self.keep("consumer_tag", consumer_tag);
         self.set(|consume| consume.method.consumer_tag = consumer_tag)

@@ -203,7 +203,10 @@ fn a_tag_is_taken_from_consume_to_cancel_ok_whoever_drops_what() {
     session.sent();
     let refused = |session: &mut Session| {
         let again = ready(channel.basic_consume("q").consumer_tag("t").into_future());
-        assert!(matches!(again, Err(CallError::DuplicateConsumerTag)));
+        let Err(refusal @ CallError::DuplicateConsumerTag) = again else {
+            panic!("{again:?}")
+        };
+        assert!(refusal.to_string().ends_with("await `cancel`"));
         assert_eq!(session.sent(), []);
     };
     refused(&mut session);
@@ -212,6 +215,15 @@ fn a_tag_is_taken_from_consume_to_cancel_ok_whoever_drops_what() {
     assert_eq!(session.sent(), [cancel("t")]);
     refused(&mut session);
     session.send(1, &cancel_ok("t"));
+
+    // What the refusal says helps.
+    let cancelled = session.consume(&channel, "t");
+    let mut cancelling = Box::pin(cancelled.cancel());
+    assert!(poll(&mut cancelling).is_pending());
+    session.sent();
+    refused(&mut session);
+    session.send(1, &cancel_ok("t"));
+    assert!(matches!(poll(&mut cancelling), Poll::Ready(Ok(_))));
 
     // The server's cancel frees it too, while the old handle lives; letting that go does not touch the new one.
     let old = session.consume(&channel, "t");
