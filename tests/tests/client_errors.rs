@@ -221,7 +221,7 @@ async fn every_negotiated_limit_works() {
             let error = connection.open_channel().await.unwrap_err();
             assert!(matches!(
                 error,
-                CallError::Channel(ChannelError::NoFreeChannel { channel_max: 1 })
+                CallError::Channel(ChannelError::NoFreeChannel { channel_max: 1, .. })
             ));
         }
         connection.close().await.unwrap();

@@ -26,11 +26,14 @@ pub enum ChannelError {
     /// [ended](crate::ConsumerEnd::Overflow), and nothing else stops its deliveries.
     #[error("the channel was closed because a consumer without acknowledgements was too far behind")]
     Overflow,
-    /// As many channels are open as the connection may have.
-    #[error("all {channel_max} channels of the connection are in use")]
+    /// As many channels are in use as the connection may have. One that is dropped or being closed is in use until the
+    /// server has answered: to open another in its place, await [`close`](crate::Channel::close).
+    #[error("all {channel_max} channels of the connection are in use{}", being_closed(*closing))]
     NoFreeChannel {
         /// The negotiated maximum.
         channel_max: u16,
+        /// How many of them are being closed, and will be free soon.
+        closing: u16,
     },
     /// The connection ended, and its channels with it.
     #[error(transparent)]
@@ -58,5 +61,13 @@ impl ChannelError {
             && close.method.is_none()
             && close.reply_text.contains("delivery acknowledgement")
             && close.reply_text.contains("timed out"))
+    }
+}
+
+/// What is said of channels in use that soon are not.
+fn being_closed(closing: u16) -> String {
+    match closing {
+        0 => String::new(),
+        closing => format!(", {closing} of them being closed"),
     }
 }

@@ -148,6 +148,10 @@ impl Channel {
         }
     }
 
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing(_))
+    }
+
     /// Takes out the expectation that this reply, with this consumer tag if it is basic.consume-ok or basic.cancel-ok,
     /// fulfils; `None` when it is not due.
     pub(super) fn fulfil(&mut self, reply: MethodId, tag: Option<&ShortStr<'_>>) -> Option<Expectation> {

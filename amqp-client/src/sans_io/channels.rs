@@ -32,8 +32,10 @@ impl Connection {
             .unwrap_or(self.channels.len());
         // Before tuning the maximum is 0.
         if index >= usize::from(self.channel_max) || self.state != State::Open {
+            let in_use = self.channels.iter().flatten();
             return Err(CallError::Channel(ChannelError::NoFreeChannel {
                 channel_max: self.channel_max,
+                closing: in_use.filter(|channel| channel.is_closing()).count() as u16,
             }));
         }
         let key = ChannelKey {
@@ -140,7 +142,7 @@ impl Connection {
         let Some(slot) = self.channels.get_mut(usize::from(key.id.0) - 1) else {
             return false;
         };
-        let closing = |channel: &mut Box<Channel>| matches!(channel.phase, Phase::Closing(_));
+        let closing = |channel: &mut Box<Channel>| channel.is_closing();
         let Some(mut channel) = slot.take_if(closing) else {
             return false;
         };
@@ -170,7 +172,7 @@ impl Connection {
         let Some(slot) = self.channels.get_mut(usize::from(key.id.0) - 1) else {
             return;
         };
-        let open = |channel: &mut Box<Channel>| !matches!(channel.phase, Phase::Closing(_));
+        let open = |channel: &mut Box<Channel>| !channel.is_closing();
         if let Some(channel) = slot.take_if(open) {
             let transmitted = self.transmitted_position();
             self.resolve_channel(*channel, transmitted, reason);

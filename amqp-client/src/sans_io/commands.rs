@@ -6,7 +6,7 @@ use std::time::Instant;
 use amqp_protocol::method::{Arguments, Request};
 use amqp_protocol::v0_9_1::{basic, channel, confirm, connection, constants, tx};
 
-use super::channel::{Expectation, Phase, Purpose, TIMED_OUT_LIMIT, Waiter};
+use super::channel::{Expectation, Purpose, TIMED_OUT_LIMIT, Waiter};
 use super::confirms::{ConfirmOptions, Confirms};
 use super::connection::Connection;
 use super::event::{ChannelKey, Event, Reply, RequestId};
@@ -193,7 +193,7 @@ impl Connection {
             };
             channel.timed_out += 1;
             let timed_out = channel.timed_out;
-            let poisoned = timed_out >= TIMED_OUT_LIMIT && !matches!(channel.phase, Phase::Closing(_));
+            let poisoned = timed_out >= TIMED_OUT_LIMIT && !channel.is_closing();
             self.events.push_back(Event::Resolved {
                 request,
                 outcome: Err(CallError::TimedOut { method }),

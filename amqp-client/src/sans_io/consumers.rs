@@ -8,7 +8,7 @@ use amqp_protocol::method::{Encode, Request};
 use amqp_protocol::v0_9_1::basic;
 use amqp_protocol::{ShortStr, TooLong};
 
-use super::channel::{Phase, Purpose, Subscriber, Waiter};
+use super::channel::{Purpose, Subscriber, Waiter};
 use super::connection::Connection;
 use super::content::Message;
 use super::event::{ChannelKey, ConsumerEnd, ConsumerId, Event, RequestId};
@@ -207,7 +207,7 @@ impl Connection {
             return Ok(None);
         };
         match channel.consumers.get(tag) {
-            _ if matches!(channel.phase, Phase::Closing(_)) => Ok(None),
+            _ if channel.is_closing() => Ok(None),
             Some(subscriber) => Ok(Some(*subscriber)),
             None => Err(Violation::UnknownConsumer { channel: key.id }),
         }

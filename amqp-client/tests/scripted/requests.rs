@@ -283,17 +283,27 @@ fn channel_numbers_are_bounded_and_reused_only_after_close_ok() {
     let mut peer = Peer::tuned(Config::default(), 2, 4096);
     let keys = [peer.open_channel(), peer.open_channel()];
     let full = peer.core.open_channel(peer.now).unwrap_err();
-    assert!(matches!(
-        full,
-        CallError::Channel(ChannelError::NoFreeChannel { channel_max: 2 })
-    ));
+    assert_eq!(full.to_string(), "all 2 channels of the connection are in use");
     let call = peer.core.call(peer.now, keys[0], declare("q")).unwrap();
     let close = peer
         .core
         .close_channel(peer.now, keys[0], constants::REPLY_SUCCESS, ShortStr::default())
         .unwrap();
     peer.sent();
-    assert!(peer.core.open_channel(peer.now).is_err());
+    let full = peer.core.open_channel(peer.now).unwrap_err();
+    assert_eq!(
+        full.to_string(),
+        "all 2 channels of the connection are in use, 1 of them being closed"
+    );
+    let CallError::Channel(ChannelError::NoFreeChannel { channel_max, closing }) = full else {
+        panic!("{full:?}")
+    };
+    assert_eq!((channel_max, closing), (2, 1));
+    // One that is dropped is no sooner free.
+    peer.core.drop_channel(keys[1]);
+    peer.sent();
+    let full = peer.core.open_channel(peer.now).unwrap_err();
+    assert!(full.to_string().ends_with("2 of them being closed"), "{full}");
     assert!(
         peer.core
             .close_channel(peer.now, keys[0], constants::REPLY_SUCCESS, ShortStr::default())
