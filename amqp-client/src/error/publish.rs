@@ -14,7 +14,7 @@ use crate::sans_io::Returned;
 ///
 /// With [`Nacked`](Self::Nacked), [`Returned`](Self::Returned) and [`NotSent`](Self::NotSent) the server has certainly not
 /// taken responsibility for it; with [`Unknown`](Self::Unknown) it may have: publishing it again can duplicate it. All
-/// others come before anything is sent. [`Receipt`](crate::Receipt) has an example.
+/// others come before anything is sent: [`is_unsent`](Self::is_unsent). [`Receipt`](crate::Receipt) has an example.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -70,6 +70,44 @@ pub enum PublishError {
     Unknown(#[source] UnknownReason),
 }
 
+impl PublishError {
+    /// Whether the server certainly never had the message, so that publishing it again, perhaps on another connection,
+    /// duplicates nothing:
+    ///
+    /// | | |
+    /// |---|---|
+    /// | `Channel`, `NotSent` | true: again on another channel |
+    /// | `Blocked`, `Flow`, `Committing`, `SendBufferFull`, `TooManyUnconfirmed` | true: again later |
+    /// | `InvalidArgument`, `Refused`, `FrameTooLarge` | true, and it will be so again |
+    /// | `Nacked`, `Returned` | false: the server had it, and some of several queues may have taken it before a nack |
+    /// | `Unknown` | false: the server may have it |
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::PublishError> {
+    /// match channel.basic_publish("", "orders", "one coffee").await {
+    ///     Err(error) if error.is_unsent() => println!("kept for later: {error}"),
+    ///     outcome => outcome?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_unsent(&self) -> bool {
+        match self {
+            Self::Channel(_)
+            | Self::Blocked { .. }
+            | Self::Flow
+            | Self::Committing
+            | Self::SendBufferFull
+            | Self::TooManyUnconfirmed
+            | Self::InvalidArgument { .. }
+            | Self::Refused(_)
+            | Self::FrameTooLarge(_)
+            | Self::NotSent(_) => true,
+            Self::Nacked | Self::Returned(_) | Self::Unknown(_) => false,
+        }
+    }
+}
+
 /// Why the fate of a publish is not known.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -86,5 +124,58 @@ pub enum UnknownReason {
 impl From<ConnectionError> for PublishError {
     fn from(error: ConnectionError) -> Self {
         Self::Channel(ChannelError::Connection(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where each stands in the list below, and whether it is unsent. A new one stops the build here.
+    fn expected(error: &PublishError) -> (usize, bool) {
+        match error {
+            PublishError::Channel(_) => (0, true),
+            PublishError::Blocked { .. } => (1, true),
+            PublishError::Flow => (2, true),
+            PublishError::Committing => (3, true),
+            PublishError::SendBufferFull => (4, true),
+            PublishError::TooManyUnconfirmed => (5, true),
+            PublishError::InvalidArgument { .. } => (6, true),
+            PublishError::Refused(_) => (7, true),
+            PublishError::FrameTooLarge(_) => (8, true),
+            PublishError::NotSent(_) => (9, true),
+            PublishError::Nacked => (10, false),
+            PublishError::Unknown(_) => (11, false),
+            // Only a server makes one.
+            PublishError::Returned(_) => (12, false),
+        }
+    }
+
+    #[test]
+    fn every_error_says_whether_the_server_may_have_the_message() {
+        let all = [
+            ChannelError::Closed.into(),
+            PublishError::Blocked { reason: "low".into() },
+            PublishError::Flow,
+            PublishError::Committing,
+            PublishError::SendBufferFull,
+            PublishError::TooManyUnconfirmed,
+            PublishError::InvalidArgument {
+                argument: "exchange",
+                error: TooLong {
+                    actual: 256,
+                    limit: 255,
+                }
+                .into(),
+            },
+            Refusal::Immediate.into(),
+            PublishError::FrameTooLarge(TooLong { actual: 9, limit: 8 }),
+            PublishError::NotSent(ChannelError::Closed),
+            PublishError::Nacked,
+            PublishError::Unknown(UnknownReason::TimedOut),
+        ];
+        for (place, error) in all.iter().enumerate() {
+            assert_eq!((place, error.is_unsent()), expected(error), "{error}");
+        }
     }
 }

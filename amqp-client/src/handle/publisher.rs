@@ -232,7 +232,8 @@ impl Future for PublishConfirmed<'_> {
             published.delivery_tag
         }))?;
         // A publisher's channel is in confirm mode as long as it lives.
-        let delivery_tag = delivery_tag.ok_or(ChannelError::Closed)?;
+        let unknown = || PublishError::Unknown(ChannelError::Closed.into());
+        let delivery_tag = delivery_tag.ok_or_else(unknown)?;
         Poll::Ready(Ok(Receipt::new(self.channel.clone(), delivery_tag)))
     }
 }

@@ -69,7 +69,7 @@ impl Connection {
     ) -> Option<Result<(), PublishError>> {
         let outcome = match self.confirms(key) {
             Some(confirms) => confirms.take_outcome(delivery_tag)?,
-            None => Err(ChannelError::Closed.into()),
+            None => Err(PublishError::Unknown(ChannelError::Closed.into())),
         };
         self.forget_confirms(key);
         Some(outcome)

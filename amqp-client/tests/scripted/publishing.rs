@@ -72,10 +72,9 @@ fn invariant_6_blocked_holds_back_publishing_alone() {
         },
     );
     assert!(matches!(&peer.events()[..], [Event::Blocked { reason }] if &**reason == "low on memory"));
-    assert!(matches!(
-        publish(&mut peer, key, "x"),
-        Err(PublishError::Blocked { .. })
-    ));
+    let held_back = publish(&mut peer, key, "x").unwrap_err();
+    assert!(matches!(held_back, PublishError::Blocked { .. }) && held_back.is_unsent());
+    assert_eq!(peer.sent(), []);
     let first = peer.core.wait_to_publish(peer.now, key).unwrap();
     let dropped = peer.core.wait_to_publish(peer.now, key).unwrap();
     peer.core.abandon_request(dropped);

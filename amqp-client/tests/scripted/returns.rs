@@ -205,7 +205,9 @@ fn a_return_whose_receipt_is_gone_comes_to_whoever_listens() {
     assert_eq!(unmatched(&mut peer), 1);
     confirm_all(&mut peer);
     assert_eq!(outcomes(&mut peer, key, [numbers[2]]), ["confirmed"]);
-    let Some(PublishError::Returned(returned)) = peer.core.take_failure(key) else {
+    let failure = peer.core.take_failure(key);
+    assert!(failure.as_ref().is_some_and(|error| !error.is_unsent()));
+    let Some(PublishError::Returned(returned)) = failure else {
         panic!("not told")
     };
     assert_eq!(returned.body(), b"body");
