@@ -153,7 +153,8 @@ impl Connection {
     /// the `limit` end with the connection, as
     /// [`ConsumerEnd::Channel`](crate::ConsumerEnd::Channel).
     ///
-    /// The `limit` does not include the close itself, which has `close_timeout`.
+    /// At worst this takes `limit` and `close_timeout` together: RabbitMQ reads nothing, the close neither, from a
+    /// connection that it has blocked.
     ///
     /// Several shutdowns are one, with the earliest limit, and a close ends it at once.
     ///

@@ -265,6 +265,29 @@ fn nothing_new_is_begun_once_a_shutdown_has() {
 }
 
 #[test]
+fn a_shutdown_takes_at_worst_its_limit_and_the_close_timeout() {
+    let close_timeout = Duration::from_secs(7);
+    let mut session = Session::open_with(Config::default().close_timeout(close_timeout));
+    let channel = session.open_channel();
+    session.send(0, &connection::Blocked::default());
+    let mut publish = channel.basic_publish("", "q", "x").into_future();
+    assert!(poll(&mut publish).is_pending());
+    let connection = session.connection.clone();
+    let mut shutdown = Box::pin(connection.shutdown(LIMIT));
+    assert!(poll(&mut shutdown).is_pending());
+    let moment = Duration::from_secs(1);
+    session.advance(LIMIT + moment);
+    assert!(closes(&mut session));
+    session.advance(close_timeout - moment);
+    assert!(poll(&mut shutdown).is_pending());
+    session.advance(moment);
+    assert!(matches!(
+        poll(&mut shutdown),
+        Poll::Ready(Err(ShutdownError::Unfinished(left))) if left.publishes_waiting == 1
+    ));
+}
+
+#[test]
 fn a_consumer_that_its_owner_stops_does_not_blame_the_shutdown() {
     let mut session = Session::open();
     let channel = session.open_channel();
