@@ -108,7 +108,8 @@ pub enum ConnectionError {
         /// The step that was waited for.
         state: State,
     },
-    /// Nothing came for two heartbeat intervals.
+    /// Nothing came for two heartbeat intervals. So it also ends when this program did not poll the driver for so long:
+    /// its runtime's threads were blocked, or it was suspended.
     #[error("the server was silent for two heartbeat intervals")]
     HeartbeatTimedOut,
     /// The transport took nothing for `write_timeout` while octets waited for it.
