@@ -19,6 +19,26 @@
 //! # }
 //! ```
 //!
+//! A consumer goes on until it is ended, and says by what. That this program cancelled it, or shut the connection down, is
+//! no error:
+//!
+//! ```no_run
+//! # async fn example(mut consumer: amqp_client::Consumer) -> Result<(), Box<dyn std::error::Error>> {
+//! use amqp_client::ConsumerError;
+//!
+//! while let Some(delivery) = consumer.next().await {
+//!     match delivery {
+//!         Ok(delivery) => delivery.ack().await?,
+//!         Err(ConsumerError::Ended(end)) if end.is_wanted() => break,
+//!         Err(error) => return Err(error.into()),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The example `worker` is a whole program, with handlers that fail and an end by signal.
+//!
 //! # Where to look
 //!
 //! - Connecting: [`ConnectOptions`] says where servers are, and is read from a URI; [`Config`] in it says what is wanted of

@@ -19,16 +19,17 @@ use crate::sans_io::{ChannelKey, ConsumerEnd, ConsumerId, Message};
 /// Dropping it cancels it at the server, and requeues what it did not hand out.
 ///
 /// ```no_run
-/// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
+/// # async fn example(channel: amqp_client::Channel) -> Result<(), Box<dyn std::error::Error>> {
 /// use amqp_client::ConsumerError;
 ///
 /// let mut consumer = channel.basic_consume("orders").await?;
-/// loop {
-///     match consumer.next().await {
-///         Some(Ok(delivery)) => delivery.ack().await?,
-///         Some(Err(ConsumerError::TooLarge(message))) => message.into_delivery().reject().await?,
-///         Some(Err(end)) => println!("no more: {end}"),
-///         None => break,
+/// while let Some(delivery) = consumer.next().await {
+///     match delivery {
+///         Ok(delivery) => delivery.ack().await?,
+///         Err(ConsumerError::TooLarge(message)) => message.into_delivery().reject().await?,
+///         // This program cancelled it, or has shut down or closed the connection.
+///         Err(ConsumerError::Ended(end)) if end.is_wanted() => break,
+///         Err(error) => return Err(error.into()),
 ///     }
 /// }
 /// # Ok(())
@@ -70,7 +71,8 @@ impl Consumer {
         &self.channel
     }
 
-    /// The next delivery; an error once, when the consumer has ended; then `None`.
+    /// The next delivery; an error once, when the consumer has ended, also if that [was wanted](ConsumerEnd::is_wanted);
+    /// then `None`.
     ///
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Result<Delivery, ConsumerError>> {

@@ -24,19 +24,17 @@ use crate::sans_io::{Message, Settlement};
 /// settling is [`CallError::Channel`] with the reason. Nothing is sent on another channel or connection.
 ///
 /// ```no_run
-/// # async fn example(mut consumer: amqp_client::Consumer) -> Result<(), Box<dyn std::error::Error>> {
-/// while let Some(delivery) = consumer.next().await {
-///     let delivery = delivery?;
+/// use amqp_client::{CallError, Delivery};
+///
+/// async fn handle(delivery: Delivery) -> Result<(), CallError> {
 ///     match std::str::from_utf8(delivery.body()) {
 ///         Ok(order) => {
 ///             println!("{order}");
-///             delivery.ack().await?;
+///             delivery.ack().await
 ///         }
-///         Err(_) => delivery.reject().await?,
+///         Err(_) => delivery.reject().await,
 ///     }
 /// }
-/// # Ok(())
-/// # }
 /// ```
 #[derive(Debug)]
 #[must_use = "a delivery that is dropped is requeued"]
@@ -67,20 +65,15 @@ impl Delivery {
     /// Dropping the future before its first poll requeues this message; at that poll it is done.
     ///
     /// ```no_run
-    /// # async fn example(mut consumer: amqp_client::Consumer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut batch = Vec::new();
-    /// while let Some(delivery) = consumer.next().await {
-    ///     batch.push(delivery?);
-    ///     if batch.len() == 100 {
-    ///         println!("handles {} messages", batch.len());
-    ///         if let Some(last) = batch.pop() {
-    ///             last.ack_multiple().await?;
-    ///         }
-    ///         batch.clear();
+    /// use amqp_client::{CallError, Delivery};
+    ///
+    /// // Deliveries of one channel, in their order.
+    /// async fn ack_all(mut batch: Vec<Delivery>) -> Result<(), CallError> {
+    ///     match batch.pop() {
+    ///         Some(last) => last.ack_multiple().await,
+    ///         None => Ok(()),
     ///     }
     /// }
-    /// # Ok(())
-    /// # }
     /// ```
     ///
     /// # Errors

@@ -219,6 +219,36 @@ pub enum ConsumerEnd {
     Channel(#[from] ChannelError),
 }
 
+impl ConsumerEnd {
+    /// Whether this client ended it: cancelled it, shut the connection down, or closed channel or connection. For a program
+    /// that does so when it is asked to stop, this end is no error.
+    ///
+    /// ```no_run
+    /// # async fn example(mut consumer: amqp_client::Consumer) -> Result<(), Box<dyn std::error::Error>> {
+    /// use amqp_client::ConsumerError;
+    ///
+    /// while let Some(delivery) = consumer.next().await {
+    ///     match delivery {
+    ///         Ok(delivery) => delivery.ack().await?,
+    ///         Err(ConsumerError::Ended(end)) if end.is_wanted() => break,
+    ///         Err(error) => return Err(error.into()),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_wanted(&self) -> bool {
+        match self {
+            Self::Cancelled | Self::Shutdown => true,
+            Self::CancelledByServer | Self::Overflow => false,
+            Self::Channel(error) => matches!(
+                error,
+                ChannelError::Closed | ChannelError::Connection(ConnectionError::Closed)
+            ),
+        }
+    }
+}
+
 impl From<ConnectionError> for ConsumerEnd {
     fn from(error: ConnectionError) -> Self {
         Self::Channel(ChannelError::Connection(error))

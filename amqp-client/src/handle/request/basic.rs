@@ -59,11 +59,9 @@ impl Channel {
     /// is unknown or settled closes the channel (406).
     ///
     /// ```no_run
-    /// # async fn example(mut consumer: amqp_client::Consumer) -> Result<(), Box<dyn std::error::Error>> {
-    /// while let Some(delivery) = consumer.next().await {
-    ///     let message = delivery?.detach();
-    ///     consumer.channel().basic_ack(message.delivery_tag()).await?;
-    /// }
+    /// # async fn example(channel: amqp_client::Channel, delivery: amqp_client::Delivery) -> Result<(), amqp_client::CallError> {
+    /// let message = delivery.detach();
+    /// channel.basic_ack(message.delivery_tag()).await?;
     /// # Ok(())
     /// # }
     /// ```
