@@ -1,7 +1,7 @@
 //! The client against a real broker: its examples as programs, and many messages of every size, compared to the last octet.
 
 use std::error::Error;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use amqp_client::protocol::table::FieldArray;
 use amqp_client::protocol::v0_9_1::basic;
@@ -9,6 +9,8 @@ use amqp_client::protocol::{FieldTable, FieldValue};
 use amqp_client::{Connection, Delivery, State, tokio::connect};
 use amqp_tests::broker::Broker;
 use bytes::Bytes;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 const MESSAGES: usize = 10_000;
 const LARGEST: usize = 3 << 20;
@@ -66,6 +68,64 @@ fn seed_fanout_does_what_the_seeds_synchronous_sample_does() {
             "published Hello World! to test_x\nconsumed  Hello World! from test_q\n"
         );
     }
+}
+
+#[tokio::test]
+async fn worker_finishes_what_it_has_begun_when_it_is_told_to_stop() {
+    let url = own_vhost("worker");
+    // Cargo becomes the program, so that this is also the one that gets the signal.
+    let mut worker = tokio::process::Command::new(env!("CARGO"))
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "amqp-client",
+            "--example",
+            "worker",
+        ])
+        .env("AMQP_URL", &url)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(worker.stdout.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap();
+    assert_eq!(line.as_deref(), Some("waits for orders"));
+
+    let connection = connect(&url).await.unwrap();
+    let channel = connection.open_channel().await.unwrap();
+    for order in ["coffee", "tea", "soup"] {
+        channel.basic_publish("", "orders", order).await.unwrap();
+    }
+    let mut printed = Vec::new();
+    while printed.len() < 8 {
+        printed.push(lines.next_line().await.unwrap().expect("it goes on"));
+    }
+    printed.sort();
+    let expected = [
+        "coffee: begun",
+        "coffee: served",
+        "soup: begun",
+        "soup: rejected",
+        "tea: begun",
+        "tea: begun",
+        "tea: requeued",
+        "tea: served",
+    ];
+    assert_eq!(printed, expected);
+
+    channel.basic_publish("", "orders", "coffee").await.unwrap();
+    let line = lines.next_line().await.unwrap();
+    assert_eq!(line.as_deref(), Some("coffee: begun"));
+    let id = Pid::from_raw(worker.id().unwrap().try_into().unwrap()).unwrap();
+    kill_process(id, Signal::TERM).unwrap();
+    let line = lines.next_line().await.unwrap();
+    assert_eq!(line.as_deref(), Some("coffee: served"));
+    assert_eq!(lines.next_line().await.unwrap(), None);
+    assert!(worker.wait().await.unwrap().success());
+    let left = channel.queue_declare("orders").passive().await.unwrap();
+    assert_eq!(left.message_count, 0);
+    connection.close().await.unwrap();
 }
 
 #[tokio::test]
