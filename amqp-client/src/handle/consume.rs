@@ -35,6 +35,11 @@ impl Channel {
     /// Begins basic.consume of a queue; awaiting it gives a [`Consumer`]. The empty name is the queue declared last on the
     /// channel.
     ///
+    /// Options: [`prefetch_count`](Request::prefetch_count), [`consumer_tag`](Request::consumer_tag), `no_ack`, `exclusive`,
+    /// [`no_local`](Request::no_local), `priority`, [`argument`](Request::argument), those of streams, such as
+    /// [`stream_offset`](Request::stream_offset), and
+    /// [`cancel_on_ha_failover`](Request::cancel_on_ha_failover).
+    ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
     /// use amqp_client::StreamOffset;
@@ -51,8 +56,9 @@ impl Channel {
     }
 }
 
+/// Options of [`Channel::basic_consume`].
 impl<'a, C> Request<'a, C, Consume<'a>> {
-    /// The consumer's tag, which no other consumer of the channel may have; the library makes one up otherwise. A dropped
+    /// The consumer's tag, which no other consumer of the channel may have; the library chooses one otherwise. A dropped
     /// consumer has its tag until the server has cancelled it: to use the tag again, await
     /// [`cancel`](super::Consumer::cancel) instead.
     pub fn consumer_tag(mut self, consumer_tag: name!('a)) -> Self {
@@ -74,6 +80,11 @@ impl<'a, C> Request<'a, C, Consume<'a>> {
     /// How many unsettled deliveries the consumer may hold; 0 is no limit. Sent as basic.qos before the consumer starts,
     /// and in force for later consumers of the channel too. Unless it is given, a basic.qos of the channel holds, or else
     /// the configured `prefetch_count`.
+    ///
+    /// While a reply is awaited, all that the server sends before it is read, and waits here: `prefetch_count` times the size
+    /// of a body, over all consumers of the connection, must stay below four times
+    /// [`receive_buffer`](field@crate::Config::receive_buffer), 256 MiB by default, or a consumer that is behind may end
+    /// with [`Overflow`](crate::ConsumerEnd::Overflow).
     pub fn prefetch_count(self, prefetch_count: u16) -> Self {
         self.set(|consume| consume.prefetch_count = Some(prefetch_count))
     }

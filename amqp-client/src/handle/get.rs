@@ -22,6 +22,8 @@ impl Channel {
     /// is empty. A consumer is the better way to more than one, and the only one to a stream's, for which RabbitMQ closes
     /// the connection (540). The empty name is the queue declared last on the channel.
     ///
+    /// Option: `no_ack`, on the page of [`Request`].
+    ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
     /// if let Some(delivery) = channel.basic_get("orders").await? {
@@ -38,6 +40,7 @@ impl Channel {
     }
 }
 
+/// Options of [`Channel::basic_get`].
 impl<'a, C> Request<'a, C, Get<'a>> {
     /// The message counts as settled when it is sent.
     pub fn no_ack(self) -> Self {

@@ -37,6 +37,10 @@ impl Channel {
     /// Begins basic.publish to `exchange`, the empty name being the default exchange, which routes to the queue named
     /// `routing_key`.
     ///
+    /// Options: [`mandatory`](Request::mandatory), [`persistent`](Request::persistent), [`header`](Request::header),
+    /// [`expiration`](Request::expiration), each other property by its name, or all
+    /// [`properties`](Request::properties) at once.
+    ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::PublishError> {
     /// channel.basic_publish("", "orders", "one coffee").persistent().content_type("text/plain").await?;
@@ -68,6 +72,7 @@ macro_rules! short_string_properties {
     )*};
 }
 
+/// Options of [`Channel::basic_publish`] and [`Publisher::publish`](super::Publisher::publish).
 impl<'a, C> Request<'a, C, Publish<'a>> {
     /// Replaces all properties.
     pub fn properties(self, properties: basic::Properties<'a>) -> Self {

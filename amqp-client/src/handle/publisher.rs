@@ -25,7 +25,9 @@ impl Channel {
     /// [`Publisher`], whose publishes end in an outcome.
     ///
     /// The numbers of the publishes, and the limits on unsettled ones, are the channel's: publishers made by selecting
-    /// again share them, and plain publishes on the channel count too. The options given last are in force.
+    /// again share them, and plain publishes on the channel count too. The options given last are in force:
+    /// [`max_unconfirmed`](Request::max_unconfirmed), [`max_unconfirmed_octets`](Request::max_unconfirmed_octets),
+    /// [`confirm_timeout`](Request::confirm_timeout), [`return_header`](Request::return_header).
     ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), Box<dyn std::error::Error>> {
@@ -39,6 +41,7 @@ impl Channel {
     }
 }
 
+/// Options of [`Channel::confirm_select`].
 impl<C> Request<'_, C, ConfirmSelect> {
     /// How many publishes may be unsettled before the next one waits; at least one may. Default: 10,000.
     pub fn max_unconfirmed(self, publishes: usize) -> Self {
@@ -140,7 +143,7 @@ impl Publisher {
     ///
     /// Awaiting it waits until the message may be queued: for the server, for the transport, and for less than
     /// [`max_unconfirmed`](Request::max_unconfirmed) publishes to be unsettled; at most `publish_timeout`. Then it gives a
-    /// [`Receipt`], to be awaited for the outcome.
+    /// [`Receipt`], to be awaited for the outcome. Its options are those of [`Channel::basic_publish`].
     ///
     /// ```no_run
     /// # async fn example(publisher: amqp_client::Publisher) -> Result<(), Box<dyn std::error::Error>> {

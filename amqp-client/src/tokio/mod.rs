@@ -1,5 +1,7 @@
 //! The adapter for tokio: `connect` over TCP, and `connect_with` over any stream of tokio's kind.
 //!
+//! This module has the name of tokio's crate: behind `use amqp_client::*`, write `::tokio` for the crate, or import by name.
+//!
 //! # Handlers that block
 //!
 //! The driver is a task like any other, and sends the heartbeats. It stands still while too many workers of its runtime are

@@ -31,6 +31,7 @@ has_arguments! {
     amqp_protocol::v0_9_1::basic::Consume<'a>,
 }
 
+/// An option of each method with a table of arguments.
 impl<'a, C, M: HasArguments<'a>> Request<'a, C, M> {
     /// Adds an argument by its name on the wire, such as `x-max-length`. RabbitMQ takes the first of several of one name.
     ///

@@ -10,7 +10,10 @@ use crate::handle::channel::Channel;
 
 impl Channel {
     /// Begins basic.qos: the server sends at most `prefetch_count` unsettled deliveries to each later consumer of the
-    /// channel; 0 is no limit. A stream's consumers need a limit: the server refuses 0 with 406.
+    /// channel; 0 is no limit. A stream's consumers need a limit: the server refuses 0 with 406. How much that may be stands
+    /// at [`prefetch_count`](Request::prefetch_count).
+    ///
+    /// Options: [`global`](Request::global), [`prefetch_size`](Request::prefetch_size).
     ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
@@ -58,6 +61,8 @@ impl Channel {
     /// Begins basic.ack of a delivery by its tag, as [`Delivery::detach`](crate::Delivery::detach) leaves it. A tag that
     /// is unknown or settled closes the channel (406).
     ///
+    /// Option: `multiple`, on the page of [`Request`].
+    ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel, delivery: amqp_client::Delivery) -> Result<(), amqp_client::CallError> {
     /// let message = delivery.detach();
@@ -77,6 +82,8 @@ impl Channel {
     /// `requeue`. As with [`basic_ack`](Self::basic_ack), the tag must be unsettled; one of a stream closes the whole
     /// connection (540).
     ///
+    /// Options: `multiple`, `requeue`, on the page of [`Request`].
+    ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel, last: amqp_client::Message) -> Result<(), amqp_client::CallError> {
     /// channel.basic_nack(last.delivery_tag()).multiple().requeue().await?;
@@ -95,6 +102,8 @@ impl Channel {
     /// Begins basic.reject of a delivery by its tag: dead-lettered or dropped, unless it says `requeue`. Otherwise as
     /// [`basic_nack`](Self::basic_nack).
     ///
+    /// Option: `requeue`, on the page of [`Request`].
+    ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel, message: amqp_client::Message) -> Result<(), amqp_client::CallError> {
     /// channel.basic_reject(message.delivery_tag()).requeue().await?;
@@ -110,6 +119,7 @@ impl Channel {
     }
 }
 
+/// Options of [`Channel::basic_qos`].
 impl<C> Request<'_, C, basic::Qos> {
     bits! {
         /// The limit holds for the whole channel, all its consumers together. Quorum queues close the connection for it
@@ -127,6 +137,7 @@ impl<C> Request<'_, C, basic::Qos> {
     }
 }
 
+/// Options of [`Channel::basic_recover`].
 impl<C> Request<'_, C, basic::Recover> {
     /// To the consumers that had it before, which RabbitMQ does not do: [refused](Refusal::RecoverWithoutRequeue).
     pub fn without_requeue(self) -> Self {
@@ -134,6 +145,7 @@ impl<C> Request<'_, C, basic::Recover> {
     }
 }
 
+/// Options of [`Channel::basic_recover_async`].
 impl<C> Request<'_, C, Unanswered<basic::RecoverAsync>> {
     /// To the consumers that had it before, which RabbitMQ does not do: [refused](Refusal::RecoverWithoutRequeue).
     pub fn without_requeue(self) -> Self {
@@ -141,6 +153,7 @@ impl<C> Request<'_, C, Unanswered<basic::RecoverAsync>> {
     }
 }
 
+/// Options of [`Channel::basic_ack`].
 impl<C> Request<'_, C, Unanswered<basic::Ack>> {
     /// Acks everything unsettled up to this tag on the channel. Tag 0 means everything: also what is under way, which
     /// must not be settled again.
@@ -149,6 +162,7 @@ impl<C> Request<'_, C, Unanswered<basic::Ack>> {
     }
 }
 
+/// Options of [`Channel::basic_nack`].
 impl<C> Request<'_, C, Unanswered<basic::Nack>> {
     /// Nacks everything unsettled up to this tag on the channel. Tag 0 means everything: also what is under way, which
     /// must not be settled again.
@@ -162,6 +176,7 @@ impl<C> Request<'_, C, Unanswered<basic::Nack>> {
     }
 }
 
+/// Options of [`Channel::basic_reject`].
 impl<C> Request<'_, C, Unanswered<basic::Reject>> {
     /// Back to the queue, near to where it was.
     pub fn requeue(self) -> Self {

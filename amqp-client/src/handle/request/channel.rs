@@ -65,6 +65,7 @@ impl Channel {
     }
 }
 
+/// Options of [`Channel::channel_flow`].
 impl<C> Request<'_, C, channel::Flow> {
     /// Asks it to stop, which RabbitMQ does not do: [refused](Refusal::FlowInactive).
     pub fn inactive(self) -> Self {

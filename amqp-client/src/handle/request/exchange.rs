@@ -10,6 +10,9 @@ impl Channel {
     /// Begins exchange.declare with a type such as `direct`, `fanout`, `topic` or `headers`. An exchange that is there must
     /// have the same type and settings. RabbitMQ closes the connection for an unknown type (3.10), or the channel (4.0).
     ///
+    /// Options: `passive`, `durable`, `auto_delete`, [`internal`](Request::internal),
+    /// [`alternate_exchange`](Request::alternate_exchange), [`argument`](Request::argument).
+    ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
     /// channel.exchange_declare("events", "topic").durable().await?;
@@ -29,6 +32,8 @@ impl Channel {
 
     /// Begins exchange.delete. RabbitMQ takes it well when there is no such exchange.
     ///
+    /// Option: `if_unused`, on the page of [`Request`].
+    ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
     /// channel.exchange_delete("events").if_unused().await?;
@@ -42,6 +47,8 @@ impl Channel {
     }
 
     /// Begins exchange.bind, RabbitMQ's addition: `destination` gets what is published to `source` and matches.
+    ///
+    /// Options: `x_match`, [`argument`](Request::argument).
     ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
@@ -64,6 +71,8 @@ impl Channel {
 
     /// Begins exchange.unbind. It removes the binding of these names, this routing key and these arguments.
     ///
+    /// Options: `x_match`, [`argument`](Request::argument).
+    ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
     /// channel.exchange_unbind("audit", "events", "payment.#").await?;
@@ -84,6 +93,7 @@ impl Channel {
     }
 }
 
+/// Options of [`Channel::exchange_declare`].
 impl<'a, C> Request<'a, C, exchange::Declare<'a>> {
     bits! {
         /// Only checks that the exchange exists: 404 closes the channel when it does not. All but its name is ignored.
@@ -102,6 +112,7 @@ impl<'a, C> Request<'a, C, exchange::Declare<'a>> {
     }
 }
 
+/// Options of [`Channel::exchange_delete`].
 impl<'a, C> Request<'a, C, exchange::Delete<'a>> {
     bits! {
         /// Refuses when something is bound to the exchange.
@@ -109,6 +120,7 @@ impl<'a, C> Request<'a, C, exchange::Delete<'a>> {
     }
 }
 
+/// Options of [`Channel::exchange_bind`].
 impl<'a, C> Request<'a, C, exchange::Bind<'a>> {
     typed_arguments! {
         /// `x-match`: for a headers exchange, how many of the other arguments a message's headers must match.
@@ -116,6 +128,7 @@ impl<'a, C> Request<'a, C, exchange::Bind<'a>> {
     }
 }
 
+/// Options of [`Channel::exchange_unbind`].
 impl<'a, C> Request<'a, C, exchange::Unbind<'a>> {
     typed_arguments! {
         /// `x-match`, as the binding has it.

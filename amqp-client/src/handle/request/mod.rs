@@ -121,6 +121,7 @@ impl<'a, C, M> Request<'a, C, M> {
     }
 }
 
+/// An option of each method with a no-wait bit.
 impl<'a, C, M: method::Request> Request<'a, C, M> {
     /// Asks the server not to answer. If it refuses the request, it closes the channel. Does not compile for a method
     /// without a no-wait bit.

@@ -13,8 +13,11 @@ use crate::handle::channel::Channel;
 /// In all of these but declare the empty queue name means the queue that was declared last on the channel: the server
 /// remembers it, and refuses with 404 where there is none. Tasks that share a channel had better use names.
 impl Channel {
-    /// Begins queue.declare. With an empty name the server makes one up, which its reply tells. A queue that is there must
+    /// Begins queue.declare. With an empty name the server chooses one, which is in its reply. A queue that is there must
     /// have the same settings and arguments.
+    ///
+    /// Options: `passive`, `durable`, `exclusive`, `auto_delete`, [`argument`](Request::argument), and RabbitMQ's arguments
+    /// from [`queue_type`](Request::queue_type) to [`max_age`](Request::max_age).
     ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
@@ -41,6 +44,8 @@ impl Channel {
     /// Begins queue.bind. A fanout or headers exchange takes no notice of the routing key. When queue and routing key are
     /// both empty, RabbitMQ takes the name of the queue declared last for both.
     ///
+    /// Options: `x_match`, [`argument`](Request::argument).
+    ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
     /// channel.queue_bind("orders", "events", "order.*").await?;
@@ -61,6 +66,8 @@ impl Channel {
     }
 
     /// Begins queue.unbind. It removes the binding of these names, this routing key and these arguments.
+    ///
+    /// Options: `x_match`, [`argument`](Request::argument).
     ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
@@ -98,6 +105,8 @@ impl Channel {
     /// Begins queue.delete; the reply counts the messages that went with it. RabbitMQ takes it well when there is no such
     /// queue.
     ///
+    /// Options: `if_unused`, [`if_empty`](Request::if_empty).
+    ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
     /// channel.queue_delete("orders").if_empty().await?;
@@ -111,6 +120,7 @@ impl Channel {
     }
 }
 
+/// Options of [`Channel::queue_declare`].
 impl<'a, C> Request<'a, C, queue::Declare<'a>> {
     bits! {
         /// Only checks that the queue exists, and counts its messages and consumers: 404 closes the channel when it does
@@ -125,7 +135,7 @@ impl<'a, C> Request<'a, C, queue::Declare<'a>> {
     }
 }
 
-/// RabbitMQ's arguments. Times go in whole milliseconds, rounded up. Which type of queue takes which is the server's to
+/// Options of [`Channel::queue_declare`]: RabbitMQ's arguments. Times go in whole milliseconds, rounded up. Which type of queue takes which is the server's to
 /// say, with 406; some need a newer one than 3.10, as they say.
 impl<'a, C> Request<'a, C, queue::Declare<'a>> {
     typed_arguments! {
@@ -177,6 +187,7 @@ impl<'a, C> Request<'a, C, queue::Declare<'a>> {
     }
 }
 
+/// Options of [`Channel::queue_bind`].
 impl<'a, C> Request<'a, C, queue::Bind<'a>> {
     typed_arguments! {
         /// `x-match`: for a headers exchange, how many of the other arguments a message's headers must match.
@@ -184,6 +195,7 @@ impl<'a, C> Request<'a, C, queue::Bind<'a>> {
     }
 }
 
+/// Options of [`Channel::queue_unbind`].
 impl<'a, C> Request<'a, C, queue::Unbind<'a>> {
     typed_arguments! {
         /// `x-match`, as the binding has it.
@@ -191,6 +203,7 @@ impl<'a, C> Request<'a, C, queue::Unbind<'a>> {
     }
 }
 
+/// Options of [`Channel::queue_delete`].
 impl<'a, C> Request<'a, C, queue::Delete<'a>> {
     bits! {
         /// Refuses when the queue has consumers. Quorum queues close the connection for it (540).
