@@ -41,7 +41,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         outcome => println!("tea: {outcome:?}"),
     }
 
-    // Many at a time: outcomes come in any order, and are told by index.
+    // Many at a time: outcomes come in any order, and failures have the index of their publish.
     let orders = ["milk", "water", "juice", "cocoa"];
     let mut receipts = Receipts::new();
     for order in orders {

@@ -23,7 +23,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let connection = connect(url).await?;
     let channel = connection.open_channel().await?;
 
-    // The server makes up the name, and deletes the queue when this connection ends.
+    // The server chooses the name, and deletes the queue when this connection ends.
     let queue = channel.queue_declare("").exclusive().await?.queue;
 
     for number in 1..=MESSAGES {

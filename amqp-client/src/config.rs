@@ -62,8 +62,8 @@ settings! {
         /// How long an orderly close waits for the server, and then for the end of the stream, before the transport is
         /// given up. Default: 10 seconds.
         close_timeout: Duration = Duration::from_secs(10);
-        /// The largest body accepted, in octets; a larger one is read and thrown away, and its consumer told.
-        /// Default: 134,217,728, RabbitMQ's own limit.
+        /// The largest body accepted, in octets; a larger one is read and thrown away, and its consumer
+        /// yields [`TooLarge`](crate::ConsumerError::TooLarge). Default: 134,217,728, RabbitMQ's own limit.
         body_max: u64 = 128 << 20;
         /// Octets of memory that received messages may hold before they are taken; then reading from the transport pauses,
         /// unless a reply is awaited. Four times as much is the most that is ever held, incomplete messages included, beside

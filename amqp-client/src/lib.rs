@@ -70,12 +70,12 @@
 //! | a request, or its future before the first poll | nothing is sent |
 //! | the future of a request later | the server carries it out; its reply is swallowed, and what it brought undone: a fetched message is requeued, a channel closed, a consumer cancelled |
 //! | the future of a publish | nothing is published, unless it was ready |
-//! | a [`Receipt`] | the message goes its way; [`Publisher::wait_for_all`] tells of a failure |
+//! | a [`Receipt`] | the message goes its way; [`Publisher::wait_for_all`] reports a failure |
 //! | an unsettled [`Delivery`] | it is requeued |
 //! | a [`Consumer`] | it is cancelled, and what it had not handed out is requeued |
 //! | the last handle on a channel | the channel is closed |
 //! | the last handle on a connection | the connection is closed in order, if its driver is still polled |
-//! | a [`Driver`](driver::Driver) | the connection ends; whoever waits is told [`ConnectionError::DriverDropped`] |
+//! | a [`Driver`](driver::Driver) | the connection ends; whoever waits gets [`ConnectionError::DriverDropped`] |
 //!
 //! # Errors
 //!

@@ -51,7 +51,7 @@ fn confirms_tells_what_became_of_each_message() {
     assert_eq!(
         run_example("confirms", &own_vhost("confirms")),
         "coffee: confirmed\n\
-         tea: returned, 312 NO_ROUTE\n\
+         tea: returned, 312 NO_ROUTE (exchange '', routing key 'no such queue')\n\
          of 4 orders\n\
          juice: the server refused the message\n\
          cocoa: the server refused the message\n"

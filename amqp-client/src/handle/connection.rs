@@ -65,9 +65,21 @@ impl Connection {
         (Self { handle }, shared)
     }
 
-    /// Waits until the handshake is over.
+    /// Waits until the handshake is over. What `connect` of an adapter gives is open already.
     ///
     /// Dropping the future changes nothing.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "tokio")]
+    /// # async fn example(stream: tokio::net::TcpStream) -> Result<(), amqp_client::ConnectionError> {
+    /// use amqp_client::{Config, tokio::connect_with};
+    ///
+    /// let (connection, driver) = connect_with(stream, Config::default());
+    /// tokio::spawn(driver);
+    /// connection.opened().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -210,6 +222,14 @@ impl Connection {
     }
 
     /// What the connection is doing.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) {
+    /// use amqp_client::State;
+    ///
+    /// let healthy = connection.state() == State::Open;
+    /// # }
+    /// ```
     pub fn state(&self) -> State {
         self.handle.shared.with(|inner| inner.core.state())
     }
@@ -248,6 +268,13 @@ impl Connection {
     }
 
     /// What the server said of itself; empty before connection.start.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) {
+    /// let server = connection.server_properties();
+    /// println!("{:?} {:?}", server.product, server.version);
+    /// # }
+    /// ```
     pub fn server_properties(&self) -> ServerProperties {
         self.handle
             .shared

@@ -165,6 +165,12 @@ impl Publisher {
     }
 
     /// How many publishes of the channel are not settled: neither confirmed nor failed.
+    ///
+    /// ```no_run
+    /// # async fn example(publisher: amqp_client::Publisher) {
+    /// println!("{} messages wait for their confirms", publisher.unconfirmed());
+    /// # }
+    /// ```
     pub fn unconfirmed(&self) -> usize {
         self.channel.with(|inner, key| inner.core.unconfirmed_on(key))
     }
@@ -185,7 +191,7 @@ impl Publisher {
     ///
     /// # Errors
     ///
-    /// The first failure that no receipt tells, since this was last asked: of a plain publish on the channel, or one whose
+    /// The first failure that no receipt reports, since this was last asked: of a plain publish on the channel, or one whose
     /// receipt was dropped. So a program that drops all its receipts still learns here whether something was lost.
     pub async fn wait_for_all(&self) -> Result<(), PublishError> {
         let request = self.channel.with(|inner, key| {

@@ -17,8 +17,8 @@ use crate::sans_io::ChannelKey;
 /// What becomes of a published message: ready with `Ok` when the server has confirmed it, and with an error otherwise, also
 /// when its channel or connection ends. It can be awaited anywhere, at any time; its channel stays open as long as it waits.
 ///
-/// Dropping it changes nothing for the message: a failure is then told by
-/// [`Publisher::wait_for_all`](super::Publisher::wait_for_all), and a returned message comes to [`Channel::returns`].
+/// Dropping it changes nothing for the message:
+/// [`Publisher::wait_for_all`](super::Publisher::wait_for_all) then reports a failure, and a returned message comes to [`Channel::returns`].
 ///
 /// ```no_run
 /// # async fn example(publisher: amqp_client::Publisher) -> Result<(), Box<dyn std::error::Error>> {

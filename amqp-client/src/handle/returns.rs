@@ -15,14 +15,14 @@ use crate::sans_io::{ChannelKey, Returned};
 const MOST_MESSAGES: usize = 1000;
 const MOST_OCTETS: u64 = 16 << 20;
 
-/// The returned messages of a channel that no receipt tells of. Made by [`Channel::returns`].
+/// The returned messages of a channel that belong to no [`Receipt`](super::Receipt). Made by [`Channel::returns`].
 ///
 /// ```no_run
 /// # async fn example(channel: amqp_client::Channel) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut returns = channel.returns();
 /// channel.basic_publish("", "no-such-queue", "one coffee").mandatory().await?;
 /// while let Some(returned) = returns.next().await {
-///     eprintln!("{returned}: {}", returned.routing_key());
+///     eprintln!("{returned}");
 /// }
 /// # Ok(())
 /// # }
@@ -41,6 +41,17 @@ pub struct Returns {
 impl Channel {
     /// Mandatory messages that the server returns from now on, but for those that end up in a
     /// [`Receipt`](super::Receipt).
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::PublishError> {
+    /// let mut returns = channel.returns();
+    /// channel.basic_publish("", "orders", "one coffee").mandatory().await?;
+    /// if let Some(returned) = returns.next().await {
+    ///     println!("no queue has it: {returned}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn returns(&self) -> Returns {
         Returns::new(self.clone())
     }

@@ -99,10 +99,17 @@ impl fmt::Debug for Returned {
     }
 }
 
-/// Prints as `312 NO_ROUTE`.
+/// Prints as `312 NO_ROUTE (exchange 'events', routing key 'order.new')`.
 impl fmt::Display for Returned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.reply_code(), self.reply_text().to_str_lossy())
+        write!(
+            f,
+            "{} {} (exchange '{}', routing key '{}')",
+            self.reply_code(),
+            self.reply_text().to_str_lossy(),
+            self.exchange().to_str_lossy(),
+            self.routing_key().to_str_lossy()
+        )
     }
 }
 

@@ -387,7 +387,7 @@ fn a_returned_message_comes_to_its_receipt_or_to_whoever_listens() {
     );
     assert_eq!(
         PublishError::Returned(returned).to_string(),
-        "the server returned the message: 312 NO_ROUTE"
+        "the server returned the message: 312 NO_ROUTE (exchange 'e', routing key 'k')"
     );
     for _ in 0..2 {
         assert_eq!(ready(returns.next()).unwrap().routing_key(), "k");

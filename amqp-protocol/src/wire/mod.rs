@@ -27,6 +27,12 @@ macro_rules! number {
                 self.0.fmt(f)
             }
         }
+
+        impl From<$inner> for $name {
+            fn from(number: $inner) -> Self {
+                Self(number)
+            }
+        }
     };
 }
 
