@@ -55,10 +55,13 @@ async fn a_virtual_host_that_is_not_there() {
         let mut options = options();
         options.config.virtual_host = name.to_owned();
         let error = connect(options).await.unwrap_err();
-        let ConnectionError::VirtualHostRefused(close) = &error else {
+        let ConnectionError::VirtualHostRefused { virtual_host, close } = &error else {
             panic!("{error}")
         };
         assert_eq!(close.reply_code, constants::NOT_ALLOWED);
+        assert_eq!(virtual_host, name);
+        // What `amqp://host/` means is a surprise.
+        assert_eq!(error.to_string().ends_with("%2f`"), name.is_empty(), "{error}");
     }
 }
 

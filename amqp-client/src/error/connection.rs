@@ -34,8 +34,13 @@ pub enum ConnectionError {
         close: Option<Close>,
     },
     /// The server refused the virtual host with connection.close: there is none of this name, or it is not this user's.
-    #[error("virtual host refused: {0}")]
-    VirtualHostRefused(Close),
+    #[error("virtual host '{virtual_host}' refused: {close}{}", hint(virtual_host))]
+    VirtualHostRefused {
+        /// The name that connection.open asked for.
+        virtual_host: String,
+        /// What the server said.
+        close: Close,
+    },
     /// The server speaks another protocol version and said which.
     #[error("the server speaks {0}, not AMQP 0-9-1")]
     VersionRefused(ProtocolHeader),
@@ -167,6 +172,15 @@ impl ConnectionError {
     /// ```
     pub fn is_connection_forced(&self) -> bool {
         matches!(self, Self::ClosedByServer(close) if close.reply_code == constants::CONNECTION_FORCED)
+    }
+}
+
+/// The way out for a URI that ends in a slash, which hardly anybody means.
+fn hint(virtual_host: &str) -> &'static str {
+    if virtual_host.is_empty() {
+        "; `amqp://host/` asks for the one with the empty name: for `/`, leave the slash out, or write `amqp://host/%2f`"
+    } else {
+        ""
     }
 }
 

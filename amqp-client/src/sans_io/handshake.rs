@@ -104,7 +104,10 @@ impl Connection {
             (
                 State::AwaitingOpenOk,
                 constants::NOT_ALLOWED | constants::ACCESS_REFUSED | constants::NOT_FOUND,
-            ) => ConnectionError::VirtualHostRefused(close),
+            ) => ConnectionError::VirtualHostRefused {
+                virtual_host: self.config.virtual_host.clone(),
+                close,
+            },
             _ => ConnectionError::ClosedByServer(close),
         }
     }

@@ -185,7 +185,7 @@ fn refusals_are_told_apart_and_answered() {
     );
     assert!(matches!(
         peer.core.error(),
-        Some(ConnectionError::VirtualHostRefused(_))
+        Some(ConnectionError::VirtualHostRefused { .. })
     ));
 }
 

@@ -87,7 +87,7 @@ fn a_server_that_wants_larger_frames_is_told_from_other_refusals() {
     peer.send(0, &of_open);
     assert!(matches!(
         peer.core.error(),
-        Some(ConnectionError::VirtualHostRefused(_))
+        Some(ConnectionError::VirtualHostRefused { .. })
     ));
     // A server that offered no more has got what it offered.
     let mut peer = Peer::new(small);
