@@ -395,3 +395,22 @@ fn a_stream_that_does_not_end_is_given_up() {
     session.advance(Duration::from_secs(10));
     assert!(session.drive());
 }
+
+#[test]
+fn the_end_of_a_consumer_is_wanted_when_this_client_brought_it_about() {
+    use amqp_client::ConnectionError;
+
+    let of_connection = |error| ConsumerEnd::Channel(ChannelError::Connection(error));
+    let ends = [
+        (ConsumerEnd::Cancelled, true),
+        (ConsumerEnd::Channel(ChannelError::Closed), true),
+        (of_connection(ConnectionError::Closed), true),
+        (ConsumerEnd::CancelledByServer, false),
+        (ConsumerEnd::Overflow, false),
+        (ConsumerEnd::Channel(ChannelError::Overflow), false),
+        (of_connection(ConnectionError::DriverDropped), false),
+    ];
+    for (end, wanted) in ends {
+        assert_eq!(end.is_wanted(), wanted, "{end}");
+    }
+}
