@@ -403,6 +403,7 @@ fn the_end_of_a_consumer_is_wanted_when_this_client_brought_it_about() {
     let of_connection = |error| ConsumerEnd::Channel(ChannelError::Connection(error));
     let ends = [
         (ConsumerEnd::Cancelled, true),
+        (ConsumerEnd::Shutdown, true),
         (ConsumerEnd::Channel(ChannelError::Closed), true),
         (of_connection(ConnectionError::Closed), true),
         (ConsumerEnd::CancelledByServer, false),
