@@ -91,13 +91,31 @@ impl Broker {
     }
 
     fn start_on(ports: &Ports, options: &Options) -> io::Result<Self> {
-        let node = Node::start(ports, options)?;
-        Ok(Self {
+        Ok(Self::of(Node::start(ports, options)?, ports, options))
+    }
+
+    fn of(node: Node, ports: &Ports, options: &Options) -> Self {
+        Self {
             url: format!("amqp://guest:guest@127.0.0.1:{}", ports.amqp),
             tls_port: options.tls.as_ref().map(|_| ports.tls),
             rabbitmqctl: Some(node.rabbitmqctl.clone()),
             node: Some(Mutex::new(node)),
-        })
+        }
+    }
+
+    /// Starts another node of this name, which joins the cluster of this one and does not outlive it.
+    ///
+    /// # Errors
+    /// As of [`start`](Self::start), and as of [`kill`](Self::kill).
+    pub fn start_member(&self, name: &str) -> io::Result<Self> {
+        let (ports, options) = (Ports::free()?, Options::default());
+        let node = self.node()?.start_beside(name, &ports, &options)?;
+        let member = Self::of(node, &ports, &options);
+        let cluster = self.rabbitmqctl(["eval", "node()."])?;
+        member.rabbitmqctl(["stop_app"])?;
+        member.rabbitmqctl(["join_cluster", cluster.trim().trim_matches('\'')])?;
+        member.rabbitmqctl(["start_app"])?;
+        Ok(member)
     }
 
     /// The URI of the default virtual host, user and password included.

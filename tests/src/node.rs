@@ -15,7 +15,9 @@ use crate::supervisor::{Supervisor, new_folder};
 
 pub(crate) const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const RABBITMQCTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
-const NODE: &str = "amqp-tests@localhost";
+const NODE: &str = "amqp-tests";
+/// The secret that nodes of a cluster share, in the home folder of each.
+const COOKIE: &str = ".erlang.cookie";
 /// RabbitMQ blocks every publisher when less than its limit is free; a run that starts with this much does not come near it.
 const FREE_DISK: u64 = 256 << 20;
 /// What a node takes on a busy machine, times ten.
@@ -104,6 +106,7 @@ impl Ports {
 #[derive(Debug)]
 pub(crate) struct Node {
     supervisor: Supervisor,
+    epmd_port: u16,
     epmd: u32,
     server: u32,
     pub(crate) rabbitmqctl: PathBuf,
@@ -113,7 +116,7 @@ impl Node {
     /// Starts a node and waits until it accepts connections; `AddrInUse` when something else took a port.
     pub(crate) fn start(ports: &Ports, options: &Options) -> io::Result<Self> {
         let folder = new_folder();
-        let environment = environment(&folder, ports);
+        let environment = environment(&folder, NODE, ports);
         let mut supervisor = Supervisor::start(folder, &environment)?;
         let rabbitmqctl = write_files(supervisor.folder(), ports, options, &environment)?;
 
@@ -136,7 +139,33 @@ impl Node {
         })?;
         let mut node = Self {
             supervisor,
+            epmd_port: ports.epmd,
             epmd,
+            server: 0,
+            rabbitmqctl,
+        };
+        node.start_server()?;
+        Ok(node)
+    }
+
+    /// Starts another node, with the name server and the secret of this one.
+    pub(crate) fn start_beside(&self, name: &str, ports: &Ports, options: &Options) -> io::Result<Self> {
+        let ports = Ports {
+            epmd: self.epmd_port,
+            ..*ports
+        };
+        let folder = new_folder();
+        let environment = environment(&folder, name, &ports);
+        let supervisor = Supervisor::start(folder, &environment)?;
+        let rabbitmqctl = write_files(supervisor.folder(), &ports, options, &environment)?;
+        fs::copy(
+            self.supervisor.folder().join(COOKIE),
+            supervisor.folder().join(COOKIE),
+        )?;
+        let mut node = Self {
+            supervisor,
+            epmd_port: ports.epmd,
+            epmd: self.epmd,
             server: 0,
             rabbitmqctl,
         };
@@ -198,7 +227,7 @@ impl Node {
 }
 
 /// All that the node, its epmd and its `rabbitmqctl` see of the world.
-fn environment(folder: &Path, ports: &Ports) -> Vec<(&'static str, String)> {
+fn environment(folder: &Path, name: &str, ports: &Ports) -> Vec<(&'static str, String)> {
     let inside = |name: &str| folder.join(name).display().to_string();
     let loopback = "-kernel inet_dist_use_interface {127,0,0,1}";
     vec![
@@ -211,7 +240,7 @@ fn environment(folder: &Path, ports: &Ports) -> Vec<(&'static str, String)> {
         ("ERL_INETRC", inside("inetrc")),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".into()),
         ("ERL_EPMD_PORT", ports.epmd.to_string()),
-        ("RABBITMQ_NODENAME", NODE.into()),
+        ("RABBITMQ_NODENAME", format!("{name}@localhost")),
         ("RABBITMQ_DIST_PORT", ports.distribution.to_string()),
         ("RABBITMQ_CONF_ENV_FILE", "/dev/null".into()),
         ("RABBITMQ_CONFIG_FILE", inside("rabbitmq.conf")),
