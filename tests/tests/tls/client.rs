@@ -6,12 +6,12 @@ use amqp_client::tls::rustls::pki_types::CertificateDer;
 use amqp_client::tls::rustls::pki_types::pem::PemObject;
 use amqp_client::tls::rustls::{self, ClientConfig, RootCertStore};
 use amqp_client::tls::{CertificateRefusal, TlsAlert, TlsError, TlsStream};
-use amqp_client::{ConnectPhase, ConnectionError, ServerName, TlsOptions};
+use amqp_client::{Config, ConnectPhase, ConnectionError, Credentials, ServerName, TlsOptions};
 use rcgen::KeyPair;
 use tokio::net::TcpStream;
 
 use crate::certificates::{Folder, Signed, openssl};
-use crate::node::{connect, node, trusting};
+use crate::node::{connect, connect_with_config, node, trusting};
 use crate::server::refusal;
 
 #[tokio::test]
@@ -80,6 +80,48 @@ async fn a_missing_client_certificate_and_one_that_is_refused() {
         .close()
         .await
         .unwrap();
+}
+
+/// SASL EXTERNAL: who one is, the certificate says.
+#[tokio::test]
+async fn a_client_certificate_is_all_the_authentication_there_is() {
+    let folder = Folder::new();
+    let user = "by-certificate";
+    node()
+        .broker
+        .add_user(user, "unused", [".*", ".*", ".*"])
+        .unwrap();
+    let mut options = trusting(&folder);
+    let certificate = |name: &str| {
+        let Signed { pem, key } = node().clients.client(name);
+        folder.write("client.pem", pem + &key)
+    };
+    let external = || Config::default().credentials(Credentials::external());
+    options.certfile = Some(certificate(user));
+    let connection = connect_with_config("demanding.test", &options, external())
+        .await
+        .unwrap();
+    let channel = connection.open_channel().await.unwrap();
+    channel.queue_declare("").exclusive().await.unwrap();
+    let listed = node()
+        .broker
+        .rows(["list_connections", "user", "auth_mechanism"])
+        .unwrap();
+    assert!(
+        listed.contains(&vec![user.to_owned(), "EXTERNAL".to_owned()]),
+        "{listed:?}"
+    );
+    connection.close().await.unwrap();
+    // A certificate of nobody's, and none.
+    options.certfile = Some(certificate("nobody"));
+    let unknown = connect_with_config("demanding.test", &options, external()).await;
+    assert!(
+        matches!(unknown, Err(ConnectionError::AuthenticationRefused { .. })),
+        "{unknown:?}"
+    );
+    options.certfile = None;
+    let nameless = connect_with_config("localhost", &options, external()).await;
+    assert!(nameless.is_err());
 }
 
 fn client_config(versions: &[&'static rustls::SupportedProtocolVersion]) -> Arc<ClientConfig> {

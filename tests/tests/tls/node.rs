@@ -63,17 +63,22 @@ pub(crate) fn node() -> &'static Node {
             verify_peer: false,
             fail_if_no_peer_cert: false,
         };
-        // This stands in place of what the listener's own settings come to: they know one certificate only.
+        // This stands in place of what the listener's own settings come to: they know one certificate only. EXTERNAL is
+        // refused unless certificates are verified here, whatever holds for the host.
         let advanced = format!(
             "[{{rabbit, [{{ssl_options, [{{cacertfile, \"clients.pem\"}}, {{certfile, \"localhost.pem\"}}, \
-             {{keyfile, \"localhost.key\"}}, {{sni_hosts, [{}]}}]}}]}}].\n",
+             {{keyfile, \"localhost.key\"}}, {{verify, verify_peer}}, {{sni_hosts, [{}]}}]}}]}}].\n",
             hosts.join(",\n")
         );
         let options = Options {
+            // EXTERNAL is of a plugin, and takes the certificate's common name for the user.
+            config:
+                "auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = EXTERNAL\nssl_cert_login_from = common_name\n"
+                    .into(),
+            plugins: vec!["rabbitmq_auth_mechanism_ssl".into()],
             advanced,
             files,
             tls: Some(listener),
-            ..Options::default()
         };
         Node {
             broker: Broker::private(&options),
@@ -92,7 +97,16 @@ pub(crate) fn trusting(folder: &Folder) -> TlsOptions {
 
 /// Connects to the node as if it were this host.
 pub(crate) async fn connect(host: &str, options: &TlsOptions) -> Result<Connection, ConnectionError> {
-    connect_to_port(node().broker.tls_port().unwrap(), host, options).await
+    connect_with_config(host, options, Config::default()).await
+}
+
+pub(crate) async fn connect_with_config(
+    host: &str,
+    options: &TlsOptions,
+    config: Config,
+) -> Result<Connection, ConnectionError> {
+    let port = node().broker.tls_port().unwrap();
+    connect_to(port, host, options, config).await
 }
 
 pub(crate) async fn connect_to_port(
@@ -100,10 +114,19 @@ pub(crate) async fn connect_to_port(
     host: &str,
     options: &TlsOptions,
 ) -> Result<Connection, ConnectionError> {
+    connect_to(port, host, options, Config::default()).await
+}
+
+async fn connect_to(
+    port: u16,
+    host: &str,
+    options: &TlsOptions,
+    config: Config,
+) -> Result<Connection, ConnectionError> {
     let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     tcp.set_nodelay(true).unwrap();
     let stream = TlsStream::connect(tcp, host, options).await?;
-    let (connection, driver) = connect_with(stream, Config::default());
+    let (connection, driver) = connect_with(stream, config);
     tokio::spawn(driver);
     connection.opened().await?;
     Ok(connection)
