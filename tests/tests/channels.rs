@@ -111,7 +111,10 @@ async fn channel_numbers_are_bounded_and_used_again() -> Outcome {
         }
         assert!(matches!(
             connection.open_channel().await,
-            Err(CallError::Channel(ChannelError::NoFreeChannel { channel_max: 3, .. }))
+            Err(CallError::Channel(ChannelError::NoFreeChannel {
+                channel_max: 3,
+                ..
+            }))
         ));
         // One in the middle first.
         let middle = channels.remove(1);
