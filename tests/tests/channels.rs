@@ -1,35 +1,20 @@
 //! Channels of a real broker: how they end and what is left, their numbers, and calls that overtake nothing.
 
+mod common;
+
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::future::IntoFuture;
 use std::time::Duration;
 
 use amqp_client::protocol::v0_9_1::{Method, confirm, constants};
 use amqp_client::tokio::connect;
 use amqp_client::{
-    CallError, Channel, ChannelError, ConnectOptions, Connection, ConnectionError, QueueType, State,
-    StreamOffset,
+    CallError, Channel, ChannelError, ConnectOptions, ConnectionError, QueueType, State, StreamOffset,
 };
 use amqp_tests::broker::Broker;
 use tokio::time::timeout;
 
-type Failure = Box<dyn Error + Send + Sync>;
-type Outcome = Result<(), Failure>;
-
-/// What the slowest step takes on a busy machine, times ten.
-const LIMIT: Duration = Duration::from_secs(60);
-
-async fn open() -> Result<(Connection, Channel), Failure> {
-    let connection = connect(Broker::shared().url()).await?;
-    let channel = connection.open_channel().await?;
-    Ok((connection, channel))
-}
-
-/// A queue that ends with its connection.
-async fn own_queue(channel: &Channel) -> Result<String, CallError> {
-    Ok(channel.queue_declare("").exclusive().await?.queue.to_string())
-}
+use common::{Failure, LIMIT, Outcome, open, own_queue};
 
 async fn count(channel: &Channel, queue: &str) -> Result<u32, CallError> {
     Ok(channel.queue_declare(queue).passive().await?.message_count)

@@ -1,8 +1,9 @@
 //! Consumers of a real broker: how they start, what they get and how they end, and what becomes of what they did not
 //! handle.
 
+mod common;
+
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -15,21 +16,7 @@ use amqp_client::{
 use amqp_tests::broker::Broker;
 use tokio::time::timeout;
 
-type Failure = Box<dyn Error + Send + Sync>;
-type Outcome = Result<(), Failure>;
-
-/// What the slowest step takes on a busy machine, times ten.
-const LIMIT: Duration = Duration::from_secs(60);
-
-async fn open() -> Result<(Connection, Channel), Failure> {
-    let connection = connect(Broker::shared().url()).await?;
-    let channel = connection.open_channel().await?;
-    Ok((connection, channel))
-}
-
-async fn own_queue(channel: &Channel) -> Result<String, CallError> {
-    Ok(channel.queue_declare("").exclusive().await?.queue.to_string())
-}
+use common::{Failure, LIMIT, Outcome, open, own_queue};
 
 /// Publishes bodies "0", "1" and so on.
 async fn fill(channel: &Channel, queue: &str, messages: usize) -> Outcome {

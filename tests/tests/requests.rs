@@ -1,32 +1,16 @@
 //! Each request against a real broker, by its effect. What the broker takes of typed arguments stands in `arguments`.
 
-use std::error::Error;
+mod common;
+
 use std::future::IntoFuture;
 use std::time::Duration;
 
 use amqp_client::protocol::ShortStr;
 use amqp_client::protocol::v0_9_1::{basic, channel, constants};
-use amqp_client::tokio::connect;
-use amqp_client::{CallError, Channel, ChannelError, Connection, ConnectionError, Delivery, State, XMatch};
-use amqp_tests::broker::Broker;
+use amqp_client::{CallError, Channel, ChannelError, ConnectionError, Delivery, State, XMatch};
 use tokio::time::timeout;
 
-type Failure = Box<dyn Error + Send + Sync>;
-type Outcome = Result<(), Failure>;
-
-/// What the slowest step takes on a busy machine, times ten.
-const LIMIT: Duration = Duration::from_secs(60);
-
-async fn open() -> Result<(Connection, Channel), Failure> {
-    let connection = connect(Broker::shared().url()).await?;
-    let channel = connection.open_channel().await?;
-    Ok((connection, channel))
-}
-
-/// A queue that ends with its connection.
-async fn own_queue(channel: &Channel) -> Result<String, CallError> {
-    Ok(channel.queue_declare("").exclusive().await?.queue.to_string())
-}
+use common::{Failure, LIMIT, Outcome, open, own_queue};
 
 async fn get(channel: &Channel, queue: &str) -> Result<Option<Delivery>, CallError> {
     channel.basic_get(queue).no_ack().await
