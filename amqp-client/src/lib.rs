@@ -108,6 +108,9 @@
 )]
 
 pub use amqp_protocol as protocol;
+/// The methods and properties that the client speaks, whatever revision of the protocol is on the wire: those of
+/// AMQP 0-9-1 with RabbitMQ's extensions. [`Channel::call`] sends them, and their replies are among them.
+pub use amqp_protocol::v0_9_1 as methods;
 pub use bytes;
 
 mod config;

@@ -1,6 +1,6 @@
 //! Why a channel ended.
 
-use amqp_protocol::v0_9_1::constants;
+use crate::methods::constants;
 
 use super::connection::ConnectionError;
 use super::peer::Close;

@@ -4,9 +4,9 @@ use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
+use crate::methods::constants;
 use amqp_protocol::ProtocolHeader;
 use amqp_protocol::table::TableError;
-use amqp_protocol::v0_9_1::constants;
 
 use super::call::CallError;
 use super::peer::{Close, PeerViolation};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use amqp_protocol::v0_9_1::{Method, constants};
+use crate::methods::{Method, constants};
 use amqp_protocol::{ChannelId, DecodeError, DecodeErrorKind, DeliveryTag, MethodId, ReplyCode};
 
 use crate::sans_io::State;

@@ -4,8 +4,8 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use crate::methods::basic;
 use amqp_protocol::method;
-use amqp_protocol::v0_9_1::basic;
 
 use super::channel::Channel;
 use super::request::Request;

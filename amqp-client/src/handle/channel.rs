@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::methods::constants;
 use amqp_protocol::method::{self, Arguments};
-use amqp_protocol::v0_9_1::constants;
 use amqp_protocol::{ChannelId, ShortStr};
 
 use super::call::Call;
@@ -67,7 +67,8 @@ impl Channel {
     ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
-    /// use amqp_client::protocol::{ShortStr, v0_9_1::queue};
+    /// use amqp_client::methods::queue;
+    /// use amqp_client::protocol::ShortStr;
     ///
     /// let reply = channel
     ///     .call(queue::Declare { queue: ShortStr::from_static("orders"), durable: true, ..Default::default() })
@@ -84,7 +85,7 @@ impl Channel {
     ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
-    /// use amqp_client::protocol::v0_9_1::basic;
+    /// use amqp_client::methods::basic;
     ///
     /// channel.send(basic::RecoverAsync { requeue: true }).await?;
     /// # Ok(())

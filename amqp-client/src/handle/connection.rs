@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::methods::constants;
 use amqp_protocol::ShortStr;
-use amqp_protocol::v0_9_1::constants;
 
 use super::channel::{Channel, ChannelHandle};
 use super::events::Events;

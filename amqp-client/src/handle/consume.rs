@@ -5,9 +5,9 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use crate::methods::basic;
 use amqp_protocol::FieldTable;
 use amqp_protocol::table::{FieldValue, TableError};
-use amqp_protocol::v0_9_1::basic;
 
 use super::call::decode;
 use super::channel::Channel;

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use amqp_protocol::v0_9_1::basic;
+use crate::methods::basic;
 
 use super::channel::Channel;
 use crate::error::{CallError, Refusal};

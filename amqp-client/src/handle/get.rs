@@ -4,7 +4,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use amqp_protocol::v0_9_1::basic;
+use crate::methods::basic;
 
 use super::channel::Channel;
 use super::delivery::Delivery;

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use crate::methods::basic;
 use amqp_protocol::table::{FieldValue, TableError};
-use amqp_protocol::v0_9_1::basic;
 
 use super::channel::Channel;
 use super::request::Request;

@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use crate::methods::connection;
 use amqp_protocol::frame;
 use amqp_protocol::method::Arguments;
 use amqp_protocol::table::TableError;
-use amqp_protocol::v0_9_1::connection;
 use amqp_protocol::{ChannelId, LongStr, ShortStr, TooLong};
 use bytes::Bytes;
 use zeroize::Zeroizing;

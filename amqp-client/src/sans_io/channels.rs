@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use amqp_protocol::v0_9_1::{channel, constants};
+use crate::methods::{channel, constants};
 use amqp_protocol::{ChannelId, ReplyCode, ShortStr};
 use bytes::Bytes;
 

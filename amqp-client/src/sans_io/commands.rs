@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
+use crate::methods::{basic, channel, confirm, connection, constants, tx};
 use amqp_protocol::method::{Arguments, Request};
-use amqp_protocol::v0_9_1::{basic, channel, confirm, connection, constants, tx};
 
 use super::channel::{Expectation, Purpose, TIMED_OUT_LIMIT, Waiter};
 use super::confirms::{ConfirmOptions, Confirms};

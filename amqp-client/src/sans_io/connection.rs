@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
+use crate::methods::constants;
 use amqp_protocol::frame;
 use amqp_protocol::method::Arguments;
-use amqp_protocol::v0_9_1::constants;
 use amqp_protocol::{ChannelId, ProtocolHeader, TooLong};
 use bytes::{Buf, Bytes, BytesMut};
 

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use crate::methods::basic;
 use amqp_protocol::frame::payload_max;
 use amqp_protocol::method::{Encode, Request};
-use amqp_protocol::v0_9_1::basic;
 use amqp_protocol::{ShortStr, TooLong};
 
 use super::channel::{Purpose, Subscriber, Waiter};

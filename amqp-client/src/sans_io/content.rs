@@ -3,10 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::methods::basic;
 use amqp_protocol::content::ContentHeader;
 use amqp_protocol::frame::{FrameType, Parsed, RawFrame, START_LEN, payload_max};
 use amqp_protocol::method::{Arguments, Decode};
-use amqp_protocol::v0_9_1::basic;
 use amqp_protocol::{DecodeError, DecodeErrorKind, DeliveryTag, Reader, ShortStr};
 use bytes::{Buf, Bytes, BytesMut};
 

@@ -3,7 +3,7 @@
 
 use amqp_protocol::DeliveryTag;
 
-use amqp_protocol::v0_9_1::basic;
+use crate::methods::basic;
 
 use super::connection::Connection;
 use super::content::Message;

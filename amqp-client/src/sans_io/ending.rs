@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use amqp_protocol::v0_9_1::connection;
+use crate::methods::connection;
 use amqp_protocol::{ChannelId, ReplyCode, ShortStr};
 
 use super::channel::{Channel, Phase, Waiter};

@@ -4,9 +4,9 @@
 use std::io;
 use std::time::Instant;
 
+use crate::methods::{connection, constants};
 use amqp_protocol::method::Arguments;
 use amqp_protocol::table::TableError;
-use amqp_protocol::v0_9_1::{connection, constants};
 use amqp_protocol::{ChannelId, FieldTable, ShortStr};
 
 use super::connection::{Connection, FRAME_MIN};

@@ -3,10 +3,10 @@
 
 use std::time::Instant;
 
+use crate::methods::{Method, basic, channel, connection};
 use amqp_protocol::frame::{FrameType, HEARTBEAT, Parsed, RawFrame, START_LEN};
 use amqp_protocol::header::ProtocolHeader;
 use amqp_protocol::method::{Arguments, Decode};
-use amqp_protocol::v0_9_1::{Method, basic, channel, connection};
 use amqp_protocol::{ChannelId, MethodId, Reader, ReplyCode, ShortStr};
 use bytes::{Buf, Bytes, BytesMut};
 

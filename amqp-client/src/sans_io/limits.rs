@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use amqp_protocol::v0_9_1::constants;
+use crate::methods::constants;
 
 use super::channel::Channel;
 use super::connection::Connection;

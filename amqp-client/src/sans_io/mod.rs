@@ -1,4 +1,4 @@
-//! AMQP 0-9-1 without I/O: no socket, clock, lock, thread or runtime. [`Connection`] is all of it.
+//! AMQP without I/O: no socket, clock, lock, thread or runtime. [`Connection`] is all of it.
 //!
 //! Commands are methods of [`Connection`]; what becomes of them comes out of [`poll_event`](Connection::poll_event). Octets
 //! go in by [`receive`](Connection::receive) and out by [`take_outgoing`](Connection::take_outgoing). Time is an argument.
@@ -67,7 +67,7 @@
 //! use std::time::Instant;
 //!
 //! use amqp_client::protocol::ShortStr;
-//! use amqp_client::protocol::v0_9_1::{basic, queue};
+//! use amqp_client::methods::{basic, queue};
 //! use amqp_client::sans_io::{Event, Settlement};
 //!
 //! let orders = ShortStr::from_static("orders");

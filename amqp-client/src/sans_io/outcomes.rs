@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
+use crate::methods::confirm;
 use amqp_protocol::DeliveryTag;
-use amqp_protocol::v0_9_1::confirm;
 
 use super::channel::{Channel, Purpose};
 use super::confirms::{ConfirmOptions, Confirms, NeverPublished, Outside};

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use crate::methods::basic;
 use amqp_protocol::frame::{self, FrameType, payload_max};
 use amqp_protocol::method::Encode;
-use amqp_protocol::v0_9_1::basic;
 use amqp_protocol::{ChannelId, DeliveryTag, TooLong, Writer, content};
 use bytes::Bytes;
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::methods::basic;
 use amqp_protocol::table::FieldValue;
-use amqp_protocol::v0_9_1::basic;
 use amqp_protocol::{FieldTable, ReplyCode, ShortStr};
 
 use super::content::Message;

@@ -4,8 +4,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::methods::constants;
 use amqp_protocol::ShortStr;
-use amqp_protocol::v0_9_1::constants;
 
 use super::connection::Connection;
 use super::event::{ConsumerEnd, State};

@@ -25,10 +25,10 @@ macro_rules! has_arguments {
 }
 
 has_arguments! {
-    amqp_protocol::v0_9_1::exchange::Declare<'a>, amqp_protocol::v0_9_1::exchange::Bind<'a>,
-    amqp_protocol::v0_9_1::exchange::Unbind<'a>, amqp_protocol::v0_9_1::queue::Declare<'a>,
-    amqp_protocol::v0_9_1::queue::Bind<'a>, amqp_protocol::v0_9_1::queue::Unbind<'a>,
-    amqp_protocol::v0_9_1::basic::Consume<'a>,
+    crate::methods::exchange::Declare<'a>, crate::methods::exchange::Bind<'a>,
+    crate::methods::exchange::Unbind<'a>, crate::methods::queue::Declare<'a>,
+    crate::methods::queue::Bind<'a>, crate::methods::queue::Unbind<'a>,
+    crate::methods::basic::Consume<'a>,
 }
 
 /// An option of each method with a table of arguments.

@@ -1,7 +1,7 @@
 //! Requests of class basic without content: qos, recover, and settling by delivery tag.
 
+use crate::methods::basic;
 use amqp_protocol::DeliveryTag;
-use amqp_protocol::v0_9_1::basic;
 
 use super::Request;
 use crate::error::Refusal;

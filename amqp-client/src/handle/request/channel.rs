@@ -1,6 +1,6 @@
 //! Requests of the classes tx and channel: transactions, and channel.flow.
 
-use amqp_protocol::v0_9_1::{channel, tx};
+use crate::methods::{channel, tx};
 
 use super::Request;
 use crate::error::Refusal;

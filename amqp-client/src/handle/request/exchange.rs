@@ -1,6 +1,6 @@
 //! Requests of class exchange: declare, delete, bind, unbind.
 
-use amqp_protocol::v0_9_1::exchange;
+use crate::methods::exchange;
 
 use super::Request;
 use super::arguments::XMatch;

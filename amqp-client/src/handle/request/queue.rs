@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use amqp_protocol::v0_9_1::queue;
+use crate::methods::queue;
 
 use super::Request;
 use super::arguments::{
