@@ -1,12 +1,14 @@
 //! What a connection wants of the server: identity, limits and times. Where the server is stands in
 //! [`ConnectOptions`](crate::ConnectOptions).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use amqp_protocol::FieldTable;
 
 use crate::credentials::Credentials;
 use crate::settings::settings;
+use crate::wire::WireTap;
 
 settings! {
     /// The settings of one connection, with RabbitMQ's defaults: guest on virtual host `/`.
@@ -80,6 +82,9 @@ settings! {
         /// Unsettled deliveries that a consumer may hold when neither it nor its channel says otherwise; 0 is no limit. How
         /// much that [may be](crate::Request::prefetch_count) depends on `receive_buffer`. Default: 100.
         prefetch_count: u16 = 100;
+        /// What sees every frame of the connection, such as a [`WireRecorder`](crate::WireRecorder) or a
+        /// [`WireText`](crate::WireText). Default: none.
+        wire_tap: Option<Arc<dyn WireTap>> = None, set(tap: Arc<dyn WireTap>) Some(tap);
     }
 }
 

@@ -14,7 +14,7 @@ use bytes::BytesMut;
 use crate::config::Config;
 use crate::error::ConnectionError;
 use crate::handle::{Asleep, Connection, Shared};
-use crate::sans_io::{Outgoing, READ_BUFFER, State};
+use crate::sans_io::{Outgoing, READ_BUFFER, State, Tapping};
 
 /// Room made for octets before each read.
 const READ_ROOM: usize = 16 * 1024;
@@ -123,12 +123,14 @@ impl fmt::Debug for Clock {
 /// }
 /// ```
 pub fn connect_with<T: Transport>(transport: T, config: Config) -> (Connection, Driver<T>) {
+    let tapping = Tapping::new(&config);
     let (connection, shared) = Connection::new(config, transport.clock());
     let driver = Driver {
         transport,
         shared,
         input: BytesMut::new(),
         batch: Outgoing::new(),
+        tapping,
         unflushed: false,
         reads: false,
         timeout: None,
@@ -151,6 +153,8 @@ pub struct Driver<T> {
     input: BytesMut,
     /// Octets being written.
     batch: Outgoing,
+    /// Shows both to the tap, if there is one.
+    tapping: Option<Tapping>,
     /// Whether something was written since the transport was last flushed.
     unflushed: bool,
     /// Whether the transport was asked to read, and until when the timer runs, in this round. What is true when the driver
@@ -193,6 +197,9 @@ impl<T: Transport> Driver<T> {
             if self.batch.is_empty() {
                 self.shared
                     .with(|inner| inner.core.take_outgoing(&mut self.batch));
+                if let Some(tapping) = &mut self.tapping {
+                    tapping.sent(self.transport.clock().now(), &self.batch);
+                }
             }
             if self.batch.is_empty() {
                 if self.unflushed {
@@ -231,6 +238,9 @@ impl<T: Transport> Driver<T> {
         let Poll::Ready(read) = self.transport.poll_read(cx, &mut self.input) else {
             return false;
         };
+        if let Some(tapping) = &mut self.tapping {
+            tapping.received(self.transport.clock().now(), &self.input);
+        }
         let (input, write_error) = (&mut self.input, &mut self.write_error);
         self.shared.with(|inner| {
             let now = inner.now();
@@ -245,6 +255,9 @@ impl<T: Transport> Driver<T> {
                 (Err(error), _) | (Ok(0), Some(error)) => inner.core.transport_failed(now, error),
             }
         });
+        if let Some(tapping) = &mut self.tapping {
+            tapping.left(self.input.len());
+        }
         true
     }
 

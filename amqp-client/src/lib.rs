@@ -49,6 +49,7 @@
 //! - Consuming: a [`Consumer`] is a stream of [`Delivery`]s; [`Channel::basic_get`] fetches one message.
 //! - The life of a connection: [`Connection::shutdown`], [`close`](Connection::close), [`closed`](Connection::closed),
 //!   [`events`](Connection::events), [`stats`](Connection::stats).
+//! - Looking at the wire: a [`WireTap`] sees every frame; a [`WireText`] prints, a [`WireRecorder`] records them.
 //!
 //! # Layers
 //!
@@ -126,6 +127,7 @@ mod settings;
 pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+mod wire;
 
 pub use config::{Config, HeldBack};
 pub use credentials::{Credentials, IssueError, IssuedSecret, Mechanism, MechanismError, SecretProvider};
@@ -148,3 +150,4 @@ pub use options::{
 pub use sans_io::{Body, ConsumerEnd, Message, Returned, State, Stats, Unfinished};
 pub use secret::Secret;
 pub use server_properties::{Capabilities, ServerProperties};
+pub use wire::{Sender, WireContent, WireFrame, WireRecorder, WireTap, WireText};

@@ -12,6 +12,8 @@
 //! | the time of [`poll_timeout`](Connection::poll_timeout) has come | [`handle_timeout`](Connection::handle_timeout) |
 //! | any of these was called, or a command | [`poll_event`](Connection::poll_event), until it has none |
 //!
+//! A [`Tapping`] shows the octets to the `wire_tap` of the settings, if there is one.
+//!
 //! [`wants_read`](Connection::wants_read) says when not to read, so that consumers who are behind cost no memory.
 //!
 //! # Driving a connection
@@ -121,6 +123,7 @@ mod publishing;
 mod returns;
 mod shutdown;
 mod stats;
+mod tap;
 mod timers;
 mod transactions;
 
@@ -135,3 +138,4 @@ pub use publishing::{Body, Published};
 pub use returns::{RETURN_HEADER, Returned};
 pub use shutdown::Unfinished;
 pub use stats::Stats;
+pub use tap::Tapping;

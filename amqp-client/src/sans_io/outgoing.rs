@@ -71,6 +71,19 @@ impl Outgoing {
         self.remaining = 0;
     }
 
+    /// What is unwritten, in order.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let mut from = self.written;
+        let bodies = self.shared.iter().flat_map(move |(at, body)| {
+            let octets = self.octets.get(from..*at).unwrap_or_default();
+            from = *at;
+            [octets, body.as_ref()]
+        });
+        let behind = self.shared.back().map_or(self.written, |(at, _)| *at);
+        let tail = self.octets.get(behind..).unwrap_or_default();
+        bodies.chain([tail]).filter(|chunk| !chunk.is_empty())
+    }
+
     /// The unwritten octets before the next shared body.
     fn head(&self) -> &[u8] {
         let end = self.shared.front().map_or(self.octets.len(), |(at, _)| *at);
@@ -100,32 +113,12 @@ impl Buf for Outgoing {
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let mut from = self.written;
-        let mut pieces = self.shared.iter().flat_map(|(at, body)| {
-            let octets = self.octets.get(from..*at).unwrap_or_default();
-            from = *at;
-            [octets, body.as_ref()]
-        });
         let mut count = 0;
-        for slice in &mut *slices {
-            let Some(piece) = pieces.by_ref().find(|piece| !piece.is_empty()) else {
-                break;
-            };
-            *slice = IoSlice::new(piece);
+        for (slice, chunk) in slices.iter_mut().zip(self.chunks()) {
+            *slice = IoSlice::new(chunk);
             count += 1;
         }
-        drop(pieces);
-        let tail = self
-            .octets
-            .get(self.shared.back().map_or(self.written, |(at, _)| *at)..)
-            .unwrap_or_default();
-        match slices.get_mut(count) {
-            Some(slice) if !tail.is_empty() => {
-                *slice = IoSlice::new(tail);
-                count + 1
-            }
-            _ => count,
-        }
+        count
     }
 
     fn advance(&mut self, mut count: usize) {

@@ -6,7 +6,7 @@ use amqp_client::protocol::frame::{self, FrameType, Parsed, RawFrame};
 use amqp_client::protocol::method::{Arguments, Decode, Encode, IntoOwned};
 use amqp_client::protocol::v0_9_1::{Method, basic, channel, connection, queue};
 use amqp_client::protocol::{ChannelId, FieldTable, LongStr, Reader, ReplyCode, ShortStr, Writer};
-use amqp_client::sans_io::{ChannelKey, Connection, ConsumerId, Event, Outgoing, Reply, RequestId};
+use amqp_client::sans_io::{ChannelKey, Connection, ConsumerId, Event, Outgoing, Reply, RequestId, Tapping};
 use amqp_client::{Body, CallError, Config, PublishError};
 use bytes::{Buf, BytesMut};
 
@@ -29,6 +29,8 @@ impl Sent {
 pub(crate) struct Peer {
     pub(crate) core: Connection,
     pub(crate) now: Instant,
+    /// Shows the octets to the tap of the settings.
+    pub(crate) tapping: Option<Tapping>,
     input: BytesMut,
     /// How many octets the core gets at a time.
     step: usize,
@@ -40,10 +42,12 @@ impl Peer {
     /// A client that has sent its protocol header.
     pub(crate) fn new(config: Config) -> Self {
         let now = Instant::now();
+        let tapping = Tapping::new(&config);
         let core = Connection::new(config, now);
         let mut peer = Self {
             core,
             now,
+            tapping,
             input: BytesMut::new(),
             step: usize::MAX,
             transcript: Vec::new(),
@@ -87,7 +91,13 @@ impl Peer {
     pub(crate) fn feed(&mut self, octets: &[u8]) {
         for piece in octets.chunks(self.step.min(octets.len().max(1))) {
             self.input.extend_from_slice(piece);
+            if let Some(tapping) = &mut self.tapping {
+                tapping.received(self.now, &self.input);
+            }
             let _ = self.core.receive(self.now, &mut self.input);
+            if let Some(tapping) = &mut self.tapping {
+                tapping.left(self.input.len());
+            }
         }
     }
 
@@ -101,6 +111,9 @@ impl Peer {
         let (mut batch, mut octets) = (Outgoing::new(), Vec::new());
         loop {
             self.core.take_outgoing(&mut batch);
+            if let Some(tapping) = &mut self.tapping {
+                tapping.sent(self.now, &batch);
+            }
             if batch.is_empty() {
                 return octets;
             }

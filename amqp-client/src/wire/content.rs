@@ -1,0 +1,116 @@
+//! What the octets of a frame say. This is the one place that decodes for a tap, in the client's own vocabulary.
+
+use std::fmt;
+
+use amqp_protocol::content::ContentHeader;
+use amqp_protocol::frame::FrameType;
+use amqp_protocol::method::Decode;
+use amqp_protocol::{DecodeError, ProtocolHeader, Reader};
+
+use crate::methods::{Method, basic};
+
+/// Octets of a body that are shown.
+const PREVIEW: usize = 64;
+
+/// What a [`WireFrame`](super::WireFrame) says.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum WireContent<'a> {
+    /// The octets that open a connection, or with which a server refuses it.
+    ProtocolHeader(ProtocolHeader),
+    /// A method and its arguments.
+    Method(Method<'a>),
+    /// The properties of a message, and the size of its body in octets.
+    Header(ContentHeader<basic::Properties<'a>>),
+    /// A part of a body.
+    Body(&'a [u8]),
+    /// Nothing: it says that the peer lives.
+    Heartbeat,
+}
+
+impl<'a> WireContent<'a> {
+    /// Decodes a payload to its last octet.
+    pub(super) fn decode(frame_type: FrameType, payload: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(payload);
+        let content = match frame_type {
+            FrameType::Method => Self::Method(Decode::decode(&mut reader)?),
+            FrameType::Header => Self::Header(Decode::decode(&mut reader)?),
+            FrameType::Body => return Ok(Self::Body(payload)),
+            FrameType::Heartbeat => Self::Heartbeat,
+        };
+        reader.finish("frame.payload")?;
+        Ok(content)
+    }
+}
+
+impl fmt::Display for WireContent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProtocolHeader(header) => write!(f, "protocol header {header}"),
+            Self::Method(method) => {
+                f.write_str(method.name())?;
+                // `Class(Method(Method { .. }))`: the names have been said.
+                let text = format!("{method:?}");
+                let arguments = text.split_once('{').map(|(_, rest)| rest.trim_end_matches(')'));
+                arguments.map_or(Ok(()), |arguments| write!(f, " {{{arguments}"))
+            }
+            Self::Header(header) => {
+                write!(f, "header, body of {} octets", header.body_size)?;
+                write_properties(f, &header.properties)
+            }
+            Self::Body(octets) => write!(f, "body of {} octets {}", octets.len(), Preview(octets)),
+            Self::Heartbeat => f.write_str("heartbeat"),
+        }
+    }
+}
+
+/// The properties that are present.
+fn write_properties(f: &mut fmt::Formatter<'_>, properties: &basic::Properties<'_>) -> fmt::Result {
+    let mut separator = " { ";
+    macro_rules! present {
+        ($($property:ident),+) => {
+            // Complete: a property that is not named here does not compile.
+            let basic::Properties { $($property),+ } = properties;
+            $(if let Some(value) = $property {
+                let name = stringify!($property).trim_start_matches("r#");
+                write!(f, "{separator}{name}: {value:?}")?;
+                separator = ", ";
+            })+
+        };
+    }
+    present!(
+        content_type,
+        content_encoding,
+        headers,
+        delivery_mode,
+        priority,
+        correlation_id,
+        reply_to,
+        expiration,
+        message_id,
+        timestamp,
+        r#type,
+        user_id,
+        app_id,
+        reserved
+    );
+    if separator == ", " {
+        f.write_str(" }")
+    } else {
+        Ok(())
+    }
+}
+
+/// The beginning of octets as a string literal on one line.
+pub(super) struct Preview<'a>(pub(super) &'a [u8]);
+
+impl fmt::Display for Preview<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.get(..PREVIEW).unwrap_or(self.0);
+        let more = if shown.len() < self.0.len() { "..." } else { "" };
+        match std::str::from_utf8(shown) {
+            Ok(text) => write!(f, "{text:?}{more}"),
+            Err(_) => write!(f, "b\"{}\"{more}", shown.escape_ascii()),
+        }
+    }
+}
