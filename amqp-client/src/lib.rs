@@ -82,7 +82,7 @@
 //!
 //! [`ConnectionError`], [`ChannelError`], [`CallError`] and [`PublishError`] say what is over, and whose fault it is: that of
 //! the server, the caller or the transport. Once a connection or a channel has ended, everything on it fails with the same
-//! error. A call that does not fit, or that RabbitMQ would close the connection for ([`Refusal`]), is an error when it is
+//! error. What RabbitMQ means by closing one, and what to do about it, [`Close::explain`] tells. A call that does not fit, or that RabbitMQ would close the connection for ([`Refusal`]), is an error when it is
 //! awaited, and nothing is sent.
 //!
 //! # Features
@@ -132,9 +132,9 @@ mod wire;
 pub use config::{Config, HeldBack};
 pub use credentials::{Credentials, IssueError, IssuedSecret, Mechanism, MechanismError, SecretProvider};
 pub use error::{
-    CallError, ChannelError, Close, ConnectError, ConnectPhase, ConnectionError, FailedAttempt,
-    PeerViolation, ProviderError, PublishError, RefreshError, Refusal, ShutdownError, TransportError,
-    UnknownReason, Violation,
+    ArgumentValue, CallError, ChannelError, Close, ConnectError, ConnectPhase, ConnectionError, Entity,
+    EntityKind, Explanation, FailedAttempt, PeerViolation, Permission, ProviderError, PublishError,
+    RefreshError, Refusal, ShutdownError, TransportError, UnknownReason, Violation,
 };
 pub use handle::{
     Call, Channel, ConfirmSelect, Connection, ConnectionEvent, Consume, Consumer, ConsumerError,

@@ -5,6 +5,7 @@ use amqp_protocol::table::TableError;
 
 use super::channel::ChannelError;
 use super::connection::ConnectionError;
+use super::peer::Close;
 
 /// Why a call has no reply.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -59,6 +60,17 @@ pub enum CallError {
         /// The method.
         method: &'static str,
     },
+}
+
+impl CallError {
+    /// What the server said, when it was the server that closed the channel or its connection;
+    /// [`explain`](Close::explain) tells what it means.
+    pub fn closed_by_server(&self) -> Option<&Close> {
+        match self {
+            Self::Channel(error) => error.closed_by_server(),
+            _ => None,
+        }
+    }
 }
 
 impl From<ConnectionError> for CallError {

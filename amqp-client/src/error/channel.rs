@@ -1,8 +1,7 @@
 //! Why a channel ended.
 
-use crate::methods::constants;
-
 use super::connection::ConnectionError;
+use super::explained::Explanation;
 use super::peer::Close;
 
 /// Why a channel ended, or never opened. Other channels of its connection live on, unless it says
@@ -42,8 +41,8 @@ pub enum ChannelError {
 
 impl ChannelError {
     /// Whether RabbitMQ closed the channel because a delivery stayed unsettled for longer than its `consumer_timeout`, half
-    /// an hour unless it is configured. All that was unsettled on the channel is requeued. RabbitMQ says so with a plain 406
-    /// that blames no method, so this goes by its words.
+    /// an hour unless it is configured. All that was unsettled on the channel is requeued. RabbitMQ says so with a plain 406,
+    /// so this goes by its words: [`Close::explain`].
     ///
     /// ```no_run
     /// # async fn example(mut consumer: amqp_client::Consumer) {
@@ -57,10 +56,17 @@ impl ChannelError {
     /// # }
     /// ```
     pub fn is_consumer_timeout(&self) -> bool {
-        matches!(self, Self::ClosedByServer(close) if close.reply_code == constants::PRECONDITION_FAILED
-            && close.method.is_none()
-            && close.reply_text.contains("delivery acknowledgement")
-            && close.reply_text.contains("timed out"))
+        self.closed_by_server()
+            .is_some_and(|close| matches!(close.explain(), Explanation::AcknowledgementTimedOut { .. }))
+    }
+
+    /// What the server said, when it was the server that closed the channel or its connection.
+    pub fn closed_by_server(&self) -> Option<&Close> {
+        match self {
+            Self::ClosedByServer(close) => Some(close),
+            Self::Connection(error) => error.closed_by_server(),
+            _ => None,
+        }
     }
 }
 

@@ -173,6 +173,16 @@ impl ConnectionError {
     pub fn is_connection_forced(&self) -> bool {
         matches!(self, Self::ClosedByServer(close) if close.reply_code == constants::CONNECTION_FORCED)
     }
+
+    /// What the server said, when it was the server that closed or refused the connection, and it said something;
+    /// [`explain`](Close::explain) tells what it means.
+    pub fn closed_by_server(&self) -> Option<&Close> {
+        match self {
+            Self::ClosedByServer(close) | Self::VirtualHostRefused { close, .. } => Some(close),
+            Self::AuthenticationRefused { close } | Self::FrameMaxRefused { close, .. } => close.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// The way out for a URI that ends in a slash, which hardly anybody means.

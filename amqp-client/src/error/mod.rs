@@ -5,6 +5,7 @@ mod call;
 mod channel;
 mod connect;
 mod connection;
+mod explained;
 mod peer;
 mod publish;
 
@@ -12,5 +13,6 @@ pub use call::{CallError, Refusal};
 pub use channel::ChannelError;
 pub use connect::{ConnectError, ConnectPhase, FailedAttempt};
 pub use connection::{ConnectionError, ProviderError, RefreshError, ShutdownError, TransportError};
+pub use explained::{ArgumentValue, Entity, EntityKind, Explanation, Permission};
 pub use peer::{Close, PeerViolation, Violation};
 pub use publish::{PublishError, UnknownReason};

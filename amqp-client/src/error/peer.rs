@@ -24,22 +24,31 @@ pub struct Close {
     pub connection_name: Option<Arc<str>>,
 }
 
+impl Close {
+    /// The name of the reply code, as RabbitMQ writes it; empty for an unknown one.
+    pub(super) fn name(&self) -> String {
+        constants::reply_name(self.reply_code)
+            .unwrap_or_default()
+            .to_ascii_uppercase()
+            .replace('-', "_")
+    }
+
+    /// The text without the code's name and a dash, which RabbitMQ begins it with.
+    pub(super) fn words(&self) -> &str {
+        let text = &self.reply_text;
+        let text = text.strip_prefix(self.name().as_str()).unwrap_or(text);
+        text.strip_prefix(" - ").unwrap_or(text)
+    }
+}
+
 impl fmt::Display for Close {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.reply_code)?;
-        let name = constants::reply_name(self.reply_code)
-            .unwrap_or_default()
-            .to_ascii_uppercase()
-            .replace('-', "_");
+        let name = self.name();
         if !name.is_empty() {
             write!(f, " {name}")?;
         }
-        // RabbitMQ begins its text with the name and a dash.
-        let text = self
-            .reply_text
-            .strip_prefix(name.as_str())
-            .unwrap_or(&self.reply_text);
-        write!(f, ": {}", text.strip_prefix(" - ").unwrap_or(text))?;
+        write!(f, ": {}", self.words())?;
         if let Some(method) = self.method {
             match Method::name_of(method) {
                 Some(name) => write!(f, " ({name})")?,

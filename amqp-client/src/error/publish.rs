@@ -8,6 +8,7 @@ use amqp_protocol::table::TableError;
 use super::call::Refusal;
 use super::channel::ChannelError;
 use super::connection::ConnectionError;
+use super::peer::Close;
 use crate::sans_io::Returned;
 
 /// Why a message was not published, or may not have been.
@@ -104,6 +105,17 @@ impl PublishError {
             | Self::FrameTooLarge(_)
             | Self::NotSent(_) => true,
             Self::Nacked | Self::Returned(_) | Self::Unknown(_) => false,
+        }
+    }
+
+    /// What the server said, when it was the server that closed the channel or its connection;
+    /// [`explain`](Close::explain) tells what it means.
+    pub fn closed_by_server(&self) -> Option<&Close> {
+        match self {
+            Self::Channel(error) | Self::NotSent(error) | Self::Unknown(UnknownReason::Channel(error)) => {
+                error.closed_by_server()
+            }
+            _ => None,
         }
     }
 }
