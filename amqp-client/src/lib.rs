@@ -41,6 +41,9 @@
 //!
 //! # Where to look
 //!
+//! The [`guide`] has a chapter for each thing that a program does, [what dropping does](guide::dropping) and what to do about
+//! [errors](guide::errors) among them. Where each begins:
+//!
 //! - Connecting: [`ConnectOptions`] says where servers are, and is read from a URI; [`Config`] in it says what is wanted of
 //!   one connection; [`Credentials`] who connects; [`TlsOptions`] how to speak TLS. [`ConnectError`] lists what was tried.
 //! - Requests: each method of AMQP is one of [`Channel`], such as [`queue_declare`](Channel::queue_declare): names come
@@ -61,29 +64,6 @@
 //!   No task or thread is begun here, and no message waits for one.
 //! - a [`driver`], which moves the octets between the handles and a stream: a future of any runtime.
 //! - adapters, which give a driver its stream and timer: the module `tokio`.
-//!
-//! # What dropping does
-//!
-//! A future that is dropped, by `select!` or a timeout, never disturbs another request.
-//!
-//! | dropped | what becomes of it |
-//! |---|---|
-//! | a request, or its future before the first poll | nothing is sent |
-//! | the future of a request later | the server carries it out; its reply is swallowed, and what it brought undone: a fetched message is requeued, a channel closed, a consumer cancelled |
-//! | the future of a publish | nothing is published, unless it was ready |
-//! | a [`Receipt`] | the message goes its way; [`Publisher::wait_for_all`] reports a failure |
-//! | an unsettled [`Delivery`] | it is requeued |
-//! | a [`Consumer`] | it is cancelled, and what it had not handed out is requeued |
-//! | the last handle on a channel | the channel is closed |
-//! | the last handle on a connection | the connection is closed in order, if its driver is still polled |
-//! | a [`Driver`](driver::Driver) | the connection ends; whoever waits gets [`ConnectionError::DriverDropped`] |
-//!
-//! # Errors
-//!
-//! [`ConnectionError`], [`ChannelError`], [`CallError`] and [`PublishError`] say what is over, and whose fault it is: that of
-//! the server, the caller or the transport. Once a connection or a channel has ended, everything on it fails with the same
-//! error. What RabbitMQ means by closing one, and what to do about it, [`Close::explain`] tells. A call that does not fit, or that RabbitMQ would close the connection for ([`Refusal`]), is an error when it is
-//! awaited, and nothing is sent.
 //!
 //! # Features
 //!
@@ -128,6 +108,10 @@ pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod wire;
+
+// For readers: a program has no use for it.
+#[cfg(doc)]
+pub mod guide;
 
 pub use config::{Config, HeldBack};
 pub use credentials::{Credentials, IssueError, IssuedSecret, Mechanism, MechanismError, SecretProvider};

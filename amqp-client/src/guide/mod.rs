@@ -1,0 +1,42 @@
+//! The guide: a chapter for each thing that a program does with a broker.
+//!
+//! What an item takes, gives and refuses stands on its own page. Here is which to use, what can go wrong, and what the
+//! library does about it. Whoever is new reads [`connecting`], then [`publishing`] or [`consuming`], then [`errors`].
+//!
+//! | chapter | what for |
+//! |---|---|
+//! | [`connecting`] | from a URI to an open connection, several servers, its loss and its end |
+//! | [`publishing`] | so that nothing is lost without somebody knowing |
+//! | [`consuming`] | so that each message is handled, and handled again if it was not |
+//! | [`back_pressure`] | what waits, where, and how much of it |
+//! | [`errors`] | what is over, whose fault it is, what to do next |
+//! | [`dropping`] | what becomes of a future that is dropped, and of a handle |
+//! | [`tuning`] | which setting governs what: times and throughput |
+//! | [`security`] | TLS, who connects, secrets |
+//! | [`operating`] | what a connection says of itself |
+//! | [`testing`] | programs that use the client, without a server and with one |
+//! | [`regenerating`] | another specification of AMQP |
+//!
+//! Names of tests and files are those of the repository. A figure stands here only beside the test or the command that
+//! produces it.
+#![cfg_attr(
+    not(all(feature = "tokio", feature = "tls")),
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "what a feature adds has no page without it"
+    )
+)]
+
+pub mod back_pressure;
+pub mod connecting;
+pub mod consuming;
+pub mod dropping;
+pub mod errors;
+pub mod operating;
+pub mod publishing;
+pub mod regenerating;
+pub mod security;
+pub mod testing;
+pub mod tuning;
+
+use crate::*;

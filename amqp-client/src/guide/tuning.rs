@@ -1,0 +1,51 @@
+//! Which setting governs what: times, and throughput.
+//!
+//! Every default stands with its setting, in [`Config`] and [`ConnectOptions`]. They are meant to be left alone; this
+//! is for programs that know why.
+//!
+//! # Times
+//!
+//! [`Duration::MAX`](std::time::Duration::MAX) switches a limit off.
+//!
+//! | who waits, and for what | setting | the error |
+//! |---|---|---|
+//! | connecting, for an address or for TCP | [`connection_timeout`](field@ConnectOptions::connection_timeout) | [`ConnectionError::Transport`] |
+//! | connecting, for the handshakes of TLS and AMQP | [`handshake_timeout`](field@Config::handshake_timeout) | [`ConnectionError::HandshakeTimedOut`] |
+//! | connecting, for one address in all | [`stack_timeout`](field@ConnectOptions::stack_timeout) | as the two above |
+//! | a request, for its reply | [`call_timeout`](field@Config::call_timeout) | [`CallError::TimedOut`] |
+//! | a publish, for its turn | [`publish_timeout`](field@Config::publish_timeout) | the [`PublishError`] that says what it waited for |
+//! | a receipt, for the confirm | [`confirm_timeout`](Request::confirm_timeout) | [`UnknownReason::TimedOut`] |
+//! | the connection, for a sign of life | [`heartbeat`](field@Config::heartbeat), twice over | [`ConnectionError::HeartbeatTimedOut`] |
+//! | the connection, for the transport to take octets | [`write_timeout`](field@Config::write_timeout) | [`ConnectionError::WriteTimedOut`] |
+//! | the connection, for connection.unblocked | [`blocked_connection_timeout`](field@Config::blocked_connection_timeout) | [`ConnectionError::BlockedTimedOut`] |
+//! | [`Connection::close`], for the server's answer | [`close_timeout`](field@Config::close_timeout) | [`ConnectionError::CloseTimedOut`] |
+//! | [`Connection::shutdown`], for handlers and confirms | its argument | [`ShutdownError::Unfinished`] |
+//!
+//! A time limit of the program's own, such as `tokio::time::timeout`, does as well: a request that is dropped
+//! disturbs no other ([dropping]).
+//!
+//! Heartbeats find a dead server; a short interval finds it sooner, and a program that blocks its runtime for twice as long
+//! ends its own connection.
+//!
+//! # Throughput
+//!
+//! What counts most is how much is under way at a time: each wait for one answer costs a round trip.
+//!
+//! - Publish many, then await: [`Receipts`], or receipts dropped and [`Publisher::wait_for_all`]. A publish and its receipt
+//!   take no allocation of their own, which `a_publish_and_its_receipt_allocate_nothing` in `tests/tests/publish_cost.rs`
+//!   counts.
+//! - Give bodies away: a `Vec<u8>`, a `String` or [`Bytes`](bytes::Bytes) that is not small goes to the transport
+//!   without being copied; a borrowed one is copied once ([`Body`]).
+//! - Prefetch for what a round trip takes: at least as many deliveries as are handled while an ack travels to the
+//!   server and the next delivery back. 1 means a round trip for each message.
+//! - Take a body without a copy: [`Message::shared_body`].
+//! - Acks need no round trip: they are queued, and leave together with what else there is.
+//! - Queues and exchanges that are declared one after the other take a round trip each; [`no_wait`](Request::no_wait)
+//!   takes none, and what the server refuses closes the channel.
+//! - A frame has at most [`frame_max`](field@Config::frame_max) octets, a body of more takes several. RabbitMQ's default is
+//!   good for most.
+//! - One connection uses one task, its driver. Programs for which that is not enough open more connections.
+//!
+//! The clock decides, in the program itself: [`Connection::stats`] counts messages and octets, and shows what waits.
+//! `benches/README.md` says how the codec is measured and how to repeat it.
+use super::*;
