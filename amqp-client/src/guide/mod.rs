@@ -16,6 +16,7 @@
 //! | [`operating`] | what a connection says of itself |
 //! | [`testing`] | programs that use the client, without a server and with one |
 //! | [`regenerating`] | another specification of AMQP |
+//! | [`coming_from_lapin`], [`coming_from_amqprs`] | name by name |
 //!
 //! Names of tests and files are those of the repository. A figure stands here only beside the test or the command that
 //! produces it.
@@ -38,5 +39,12 @@ pub mod regenerating;
 pub mod security;
 pub mod testing;
 pub mod tuning;
+
+#[cfg(feature = "tokio")]
+#[doc = include_str!("coming_from_amqprs.md")]
+pub mod coming_from_amqprs {}
+#[cfg(feature = "tokio")]
+#[doc = include_str!("coming_from_lapin.md")]
+pub mod coming_from_lapin {}
 
 use crate::*;
