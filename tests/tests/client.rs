@@ -47,6 +47,14 @@ fn hello_publishes_and_consumes() {
 }
 
 #[test]
+fn orders_are_stored_and_consumed() {
+    assert_eq!(
+        run_example("orders", &own_vhost("orders")),
+        "stored\none coffee\n"
+    );
+}
+
+#[test]
 fn confirms_tells_what_became_of_each_message() {
     assert_eq!(
         run_example("confirms", &own_vhost("confirms")),

@@ -1,5 +1,5 @@
 //! The pages for those who come from other clients: `docs/coming-from-*.md` are chapters of the client's guide without their
-//! links, which rustdoc checks, and the programs of the others are ones that compile. `UPDATE_GOLDEN=1` writes the pages.
+//! links, which rustdoc checks, and their programs are examples that compile. `UPDATE_GOLDEN=1` writes the pages.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -49,13 +49,22 @@ fn pages_are_chapters_without_links() {
     }
 }
 
+/// What a file of Rust holds below its documentation.
+fn program(path: &str) -> String {
+    let text = read(path);
+    let (_, program) = text.split_once("\n\n").expect("documentation");
+    program.to_owned()
+}
+
 #[test]
-fn programs_of_others_are_those_that_compile() {
+fn programs_are_those_that_compile() {
+    let ours = program("amqp-client/examples/orders.rs");
     for peer in PEERS {
-        let program = read(format!("benches/peers/examples/{peer}.rs"));
-        let (_, program) = program.split_once("\n\n").expect("a line of documentation");
+        let theirs = program(&format!("benches/peers/examples/{peer}.rs"));
+        let chapter = chapter(peer);
+        assert!(chapter.contains(&format!("```rs\n{theirs}```\n")), "{peer}");
         assert!(
-            chapter(peer).contains(&format!("```rs\n{program}```\n")),
+            chapter.contains(&format!("```rust,no_run\n{ours}```\n")),
             "{peer}"
         );
     }

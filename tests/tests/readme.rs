@@ -8,7 +8,11 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The blocks of a language in the README, each with the heading it stands under.
 fn blocks(language: &str) -> Vec<(String, String)> {
-    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    blocks_of("README.md", language)
+}
+
+fn blocks_of(readme: &str, language: &str) -> Vec<(String, String)> {
+    let readme = fs::read_to_string(Path::new(ROOT).join(readme)).unwrap();
     let mut heading = String::new();
     let mut blocks = Vec::new();
     let mut lines = readme.lines();
@@ -45,6 +49,17 @@ fn the_quick_start_is_two_commands() {
         panic!("one block: {quick_start:?}")
     };
     assert_eq!(block.lines().count(), 2, "{block}");
+}
+
+/// Another test runs that.
+#[test]
+fn the_first_program_is_the_example_orders() {
+    let example = fs::read_to_string(Path::new(ROOT).join("amqp-client/examples/orders.rs")).unwrap();
+    let (_, program) = example.split_once("\n\n").expect("documentation");
+    for readme in ["README.md", "amqp-client/README.md"] {
+        let (_, first) = blocks_of(readme, "rust,no_run").swap_remove(0);
+        assert_eq!(first, program.trim_end(), "{readme}");
+    }
 }
 
 #[test]

@@ -43,7 +43,9 @@ impl ChannelCallback for Outcomes {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let port = std::env::var("AMQP_PORT")?.parse()?;
+    let port = std::env::var("AMQP_PORT")
+        .unwrap_or_else(|_| "5672".to_owned())
+        .parse()?;
     let arguments = OpenConnectionArguments::new("localhost", port, "guest", "guest");
     let connection = Connection::open(&arguments).await?;
     connection.register_callback(DefaultConnectionCallback).await?;

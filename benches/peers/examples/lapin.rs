@@ -10,8 +10,8 @@ use lapin::{BasicProperties, Confirmation, Connection, ConnectionProperties};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let uri = std::env::var("AMQP_URL")?;
-    let connection = Connection::connect(&uri, ConnectionProperties::default()).await?;
+    let url = std::env::var("AMQP_URL").unwrap_or_else(|_| "amqp://localhost".to_owned());
+    let connection = Connection::connect(&url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     let options = QueueDeclareOptions::durable();
     channel
