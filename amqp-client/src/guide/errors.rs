@@ -75,6 +75,28 @@
 //! }
 //! ```
 //!
+//! The text says more than the code, and is for people. [`Close::explain`] reads RabbitMQ's texts: what it gives can be
+//! matched, and prints what happened and what to do about it. [`CallError::closed_by_server`] finds the [`Close`], however
+//! deep it lies, and so do its namesakes of the other errors.
+//!
+//! ```no_run
+//! # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
+//! use amqp_client::Explanation;
+//!
+//! if let Err(error) = channel.queue_declare("orders").durable().await {
+//!     match error.closed_by_server().map(amqp_client::Close::explain) {
+//!         // For a log, beside the error: what the server said stands there.
+//!         Some(explanation) if explanation != Explanation::Other => eprintln!("{error}\n{explanation}"),
+//!         _ => eprintln!("{error}"),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Other versions and other servers may word it differently, which is [`Explanation::Other`]: a program that decides by an
+//! explanation needs an answer for that one too. `tests/tests/explained.rs` makes a real node say them.
+//!
 //! What the protocol allows, and RabbitMQ is known to close the whole connection for, is not even sent: [`Refusal`].
 //!
 //! # Nobody answers
