@@ -13,7 +13,7 @@
 //! | [`dropping`] | what becomes of a future that is dropped, and of a handle |
 //! | [`tuning`] | which setting governs what: times and throughput |
 //! | [`security`] | TLS, who connects, secrets |
-//! | [`operating`] | what a connection says of itself |
+//! | [`operating`] | what a connection says of itself; what is on the wire |
 //! | [`testing`] | programs that use the client, without a server and with one |
 //! | [`regenerating`] | another specification of AMQP |
 //! | [`coming_from_lapin`], [`coming_from_amqprs`] | name by name |

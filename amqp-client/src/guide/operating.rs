@@ -38,4 +38,30 @@
 //!
 //! [`Connection::shutdown`] stops consumers, lets handlers settle what they have, awaits confirms, and closes; its error
 //! says what was left. [Connecting](super::connecting#its-end) has all the ways to end.
+//!
+//! # What is on the wire
+//!
+//! When nothing else explains it: a [wire tap](WireTap) sees every frame of both directions, decoded. [`WireText`] prints a
+//! line for each, [`WireRecorder`] writes their octets to files:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use amqp_client::tokio::connect;
+//! use amqp_client::{ConnectOptions, WireText};
+//!
+//! let mut options: ConnectOptions = "amqp://localhost".parse()?;
+//! if std::env::var_os("SHOW_FRAMES").is_some() {
+//!     options.config.wire_tap = Some(Arc::new(WireText::new(std::io::stderr())));
+//! }
+//! let connection = connect(options).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Secrets of the handshake are hidden before a tap is called; what is in messages is not. The task that moves the octets
+//! waits for the tap, so that a slow one slows the connection down. The example `wire_tap` does both, and
+//! `cargo run -p amqp-protocol --all-features --example wire -- dissect FILE` reads what is recorded.
 use super::*;
