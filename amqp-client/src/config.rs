@@ -7,6 +7,7 @@ use std::time::Duration;
 use amqp_protocol::FieldTable;
 
 use crate::credentials::Credentials;
+use crate::dialect::Protocol;
 use crate::settings::settings;
 use crate::wire::WireTap;
 
@@ -28,10 +29,20 @@ settings! {
     #[derive(Debug, Clone)]
     #[non_exhaustive]
     pub struct Config {
+        /// The revision of the protocol that is asked for. A server that speaks another one
+        /// [says so](crate::ConnectionError::VersionRefused). Default: AMQP 0-9-1.
+        protocol: Protocol = Protocol::default();
         /// Who connects. Default: user `guest`, password `guest`.
         credentials: Credentials = Credentials::plain("guest", "guest");
         /// The virtual host that connection.open asks for. Default: `/`.
         virtual_host: String = "/".to_owned(), set(name: impl Into<String>) name.into();
+        /// The realm of which access.request asks for each channel before the channel counts as open, where the protocol has
+        /// realms (AMQP 0-8); its ticket goes into every method that has one. A server that refuses it closes the channel.
+        /// RabbitMQ grants any. `None` asks for none, and tickets are 0. Default: `/data`.
+        access_realm: Option<String> = Some("/data".to_owned());
+        /// Whether connection.open insists on this very host, where the protocol has redirects (AMQP 0-8). Otherwise the
+        /// server may name another: [`Redirected`](crate::ConnectionError::Redirected). Default: true.
+        insist: bool = true;
         /// A name for people: it stands in the server's list of connections and in this library's errors. Default: none.
         connection_name: Option<String> = None, set(name: impl Into<String>) Some(name.into());
         /// Entries added to the client properties of connection.start-ok; they replace the library's own of the same name.

@@ -73,6 +73,7 @@
 //! | `tls` | `amqps://`: TLS by rustls over tokio, with ring as crypto provider unless another is given |
 //! | `tls-no-provider` | the same without ring |
 //! | `tls-bundled-roots` | Mozilla's root certificates, compiled in |
+//! | `v0-8` | [`Protocol::V0_8`]: AMQP 0-8, for a server that speaks nothing newer |
 //!
 //! No feature changes what another does. [`tls`] says more of its own.
 #![forbid(unsafe_code)]
@@ -96,6 +97,7 @@ pub use bytes;
 
 mod config;
 mod credentials;
+mod dialect;
 pub mod driver;
 mod error;
 mod handle;
@@ -115,6 +117,7 @@ pub mod guide;
 
 pub use config::{Config, HeldBack};
 pub use credentials::{Credentials, IssueError, IssuedSecret, Mechanism, MechanismError, SecretProvider};
+pub use dialect::{Protocol, ProtocolError};
 pub use error::{
     ArgumentValue, CallError, ChannelError, Close, ConnectError, ConnectPhase, ConnectionError, Entity,
     EntityKind, Explanation, FailedAttempt, PeerViolation, Permission, ProviderError, PublishError,

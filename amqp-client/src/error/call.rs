@@ -6,6 +6,7 @@ use amqp_protocol::table::TableError;
 use super::channel::ChannelError;
 use super::connection::ConnectionError;
 use super::peer::Close;
+use crate::dialect::Protocol;
 
 /// Why a call has no reply.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -43,6 +44,15 @@ pub enum CallError {
     /// It would cost the connection. Nothing was sent.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The revision of the protocol that the connection speaks has no such method, or not with these arguments. Nothing was
+    /// sent.
+    #[error("AMQP {protocol} has no {method}, or not with these arguments")]
+    Unsupported {
+        /// The method.
+        method: &'static str,
+        /// What the connection speaks.
+        protocol: Protocol,
+    },
     /// [`Connection::shutdown`](crate::Connection::shutdown) has begun: no consumer starts, no message is fetched and no
     /// channel opens any more. Nothing was sent.
     #[error("the connection is shutting down")]

@@ -10,6 +10,7 @@ use amqp_protocol::table::TableError;
 
 use super::call::CallError;
 use super::peer::{Close, PeerViolation};
+use crate::dialect::Protocol;
 use crate::sans_io::{State, Unfinished};
 use crate::tls::TlsError;
 
@@ -42,8 +43,22 @@ pub enum ConnectionError {
         close: Close,
     },
     /// The server speaks another protocol version and said which.
-    #[error("the server speaks {0}, not AMQP 0-9-1")]
-    VersionRefused(ProtocolHeader),
+    #[error("the server speaks {offered}, not AMQP {wanted}")]
+    VersionRefused {
+        /// The revision that was asked for.
+        wanted: Protocol,
+        /// What the server speaks: [`Protocol::of`] says whether this build does too.
+        offered: ProtocolHeader,
+    },
+    /// The server wants the client to use another host, and has not opened the connection (AMQP 0-8). It may do so unless
+    /// [`insist`](field@crate::Config::insist) is set.
+    #[error("the server redirects to {host}{}", also(known_hosts))]
+    Redirected {
+        /// The host to use, as `host` or `host:port`.
+        host: String,
+        /// Others that serve the same virtual host, in the same form.
+        known_hosts: Vec<String>,
+    },
     /// The server offers none of the SASL mechanisms of the credentials.
     #[error("the server offers the mechanisms {offered:?}, and none of {wanted:?}")]
     MechanismNotOffered {
@@ -191,6 +206,14 @@ fn hint(virtual_host: &str) -> &'static str {
         "; `amqp://host/` asks for the one with the empty name: for `/`, leave the slash out, or write `amqp://host/%2f`"
     } else {
         ""
+    }
+}
+
+/// The hosts beside the one that a redirect names.
+fn also(known_hosts: &[String]) -> String {
+    match known_hosts {
+        [] => String::new(),
+        hosts => format!(" (others: {})", hosts.join(", ")),
     }
 }
 

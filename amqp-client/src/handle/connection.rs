@@ -281,6 +281,20 @@ impl Connection {
             .with(|inner| inner.core.server_properties().clone())
     }
 
+    /// Other hosts of the virtual host, each as `host` or `host:port`: what the server said in connection.open-ok, where the
+    /// protocol has that (AMQP 0-8). RabbitMQ names none.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) {
+    /// for host in connection.known_hosts() {
+    ///     println!("also served by {host}");
+    /// }
+    /// # }
+    /// ```
+    pub fn known_hosts(&self) -> Vec<String> {
+        self.handle.shared.with(|inner| inner.core.known_hosts().to_vec())
+    }
+
     async fn wait_until(&self, reached: impl Fn(State) -> bool) {
         Watch::new(&self.handle.shared, reached).await;
     }

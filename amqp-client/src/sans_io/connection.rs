@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::methods::constants;
 use amqp_protocol::frame;
 use amqp_protocol::method::Arguments;
-use amqp_protocol::{ChannelId, ProtocolHeader, TooLong};
+use amqp_protocol::{ChannelId, TooLong};
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::answers::Answers;
@@ -142,7 +142,8 @@ impl Connection {
             server_properties: ServerProperties::default(),
             config,
         };
-        connection.put(|octets| octets.extend_from_slice(&ProtocolHeader::V0_9_1.octets()));
+        let header = connection.config.protocol.header();
+        connection.put(|octets| octets.extend_from_slice(&header.octets()));
         connection
     }
 
@@ -231,6 +232,12 @@ impl Connection {
     /// What the server said of itself in connection.start; empty before.
     pub fn server_properties(&self) -> &ServerProperties {
         &self.server_properties
+    }
+
+    /// Other hosts of the virtual host, each as `host` or `host:port`: what the server said in connection.open-ok, where the
+    /// protocol has that (AMQP 0-8). RabbitMQ names none.
+    pub fn known_hosts(&self) -> &[String] {
+        &[]
     }
 
     /// The settings it was made with.

@@ -119,7 +119,11 @@ impl Connection {
             Err(error) => return Err(Violation::Malformed(error)),
         };
         input.clear();
-        self.end(now, ConnectionError::VersionRefused(header), None);
+        let refused = ConnectionError::VersionRefused {
+            wanted: self.config.protocol,
+            offered: header,
+        };
+        self.end(now, refused, None);
         Ok(false)
     }
 

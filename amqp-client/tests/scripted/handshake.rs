@@ -6,7 +6,7 @@ use std::time::Duration;
 use amqp_client::protocol::v0_9_1::{Method, connection, constants};
 use amqp_client::protocol::{FieldTable, FieldValue, ProtocolHeader, ReplyCode, ShortStr};
 use amqp_client::tls::{TlsAlert, TlsError};
-use amqp_client::{Config, ConnectionError, Credentials, State, Violation};
+use amqp_client::{Config, ConnectionError, Credentials, Protocol, State, Violation};
 
 use crate::peer::{Peer, Sent, method_frame, start};
 
@@ -89,10 +89,14 @@ fn another_version_is_named() {
     for step in [usize::MAX, 1] {
         let mut peer = Peer::new(Config::default()).by(step);
         peer.feed(b"AMQP\x03\x01\0\0");
-        let Some(ConnectionError::VersionRefused(header)) = peer.core.error() else {
+        let Some(error @ ConnectionError::VersionRefused { wanted, offered }) = peer.core.error() else {
             panic!("no")
         };
-        assert_eq!(*header, ProtocolHeader::V1_0_SASL);
+        assert_eq!((*wanted, *offered), (Protocol::V0_9_1, ProtocolHeader::V1_0_SASL));
+        assert_eq!(
+            error.to_string(),
+            "the server speaks AMQP 3 1 0 0 (1-0-sasl), not AMQP 0-9-1"
+        );
         assert_eq!(peer.core.state(), State::Closed);
     }
 }
