@@ -11,7 +11,7 @@ use amqp_client::protocol::method::Arguments;
 use amqp_client::protocol::v0_9_1::connection;
 use amqp_client::protocol::{ChannelId, LongStr};
 use amqp_client::sans_io::{Connection, Outgoing};
-use amqp_client::{Config, ConnectionError, Credentials, Secret};
+use amqp_client::{Config, ConnectionError, Credentials, Protocol, Secret, State};
 use bytes::{Buf, BytesMut};
 
 /// Everything here holds the passwords under this mask, so that only the library holds them without.
@@ -95,14 +95,26 @@ fn send(core: &mut Connection, batch: &mut Outgoing) {
     }
 }
 
+/// The revisions of the protocol, each with what connection.start says of it, and whether secrets can be renewed on it.
+const PROTOCOLS: &[(Protocol, [u8; 2], bool)] = &[
+    (Protocol::V0_9_1, [0, 9], true),
+    #[cfg(feature = "v0-8")]
+    (Protocol::V0_8, [8, 0], false),
+];
+
 /// Connects, and renews the secret; `sent` says whether what is queued is sent or dropped.
-fn connect(credentials: Credentials, renewed: Secret, sent: bool) {
-    let mut config = Config::default();
-    config.credentials = credentials;
+fn connect(
+    &(protocol, [version_major, version_minor], renews): &(Protocol, [u8; 2], bool),
+    credentials: Credentials,
+    renewed: Secret,
+    sent: bool,
+) {
+    let config = Config::default().protocol(protocol).credentials(credentials);
     let mut core = Connection::new(config, Instant::now());
     let mut batch = Outgoing::new();
     let start = connection::Start {
-        version_minor: 9,
+        version_major,
+        version_minor,
         mechanisms: LongStr::from_static("PLAIN AMQPLAIN RABBIT-CR-DEMO"),
         locales: LongStr::from_static("en_US"),
         ..Default::default()
@@ -121,8 +133,9 @@ fn connect(credentials: Credentials, renewed: Secret, sent: bool) {
     }
     receive(&mut core, &connection::Tune::default());
     receive(&mut core, &connection::OpenOk {});
-    core.update_secret(Instant::now(), &renewed, "".try_into().unwrap())
-        .unwrap();
+    assert_eq!(core.state(), State::Open);
+    let outcome = core.update_secret(Instant::now(), &renewed, "".try_into().unwrap());
+    assert_eq!(outcome.is_ok(), renews);
     if sent {
         send(&mut core, &mut batch);
     }
@@ -137,7 +150,8 @@ fn no_password_is_left_in_memory() {
         |password| Credentials::rabbit_cr_demo("me", password),
     ];
     let mut number = 0;
-    for kind in kinds {
+    let ways = |protocol| kinds.map(|kind| (protocol, kind));
+    for (protocol, kind) in PROTOCOLS.iter().flat_map(ways) {
         for sent in [true, false] {
             number += 2;
             let (password, renewed) = (masked(number), masked(number + 1));
@@ -145,12 +159,12 @@ fn no_password_is_left_in_memory() {
             let secret = Secret::from(unmask(&renewed));
             // What is held is found: the search works.
             assert_eq!((places(&password), places(&renewed)), (1, 1));
-            connect(credentials.clone(), secret, sent);
+            connect(protocol, credentials.clone(), secret, sent);
             drop(credentials);
             assert_eq!(
                 (places(&password), places(&renewed)),
                 (0, 0),
-                "round {number}, sent: {sent}"
+                "round {number}, {protocol:?}, sent: {sent}"
             );
         }
     }

@@ -88,6 +88,23 @@ pub enum Violation {
         /// Which method.
         method: MethodId,
     },
+    /// A method came that cannot stand here, of those that the revision on the wire has and the client's
+    /// [vocabulary](crate::methods) has not, or that only clients send.
+    #[error("unexpected {method} on channel {channel}")]
+    ForeignMethod {
+        /// The channel it came on.
+        channel: ChannelId,
+        /// Its name in its revision.
+        method: &'static str,
+    },
+    /// connection.start came of another version than the protocol header asked for.
+    #[error("connection.start of version {major}-{minor}")]
+    WrongVersion {
+        /// The major version.
+        major: u8,
+        /// The minor version.
+        minor: u8,
+    },
     /// A content header or body came that cannot stand here, or something else in its place.
     #[error("unexpected frame in the content of channel {channel}")]
     UnexpectedFrame {
@@ -137,9 +154,11 @@ impl Violation {
                 }
                 _ => constants::FRAME_ERROR,
             },
-            Self::UnexpectedMethod { .. } | Self::UnknownConsumer { .. } | Self::UnknownPublish { .. } => {
-                constants::COMMAND_INVALID
-            }
+            Self::UnexpectedMethod { .. }
+            | Self::ForeignMethod { .. }
+            | Self::WrongVersion { .. }
+            | Self::UnknownConsumer { .. }
+            | Self::UnknownPublish { .. } => constants::COMMAND_INVALID,
             Self::UnexpectedFrame { .. } => constants::UNEXPECTED_FRAME,
             Self::ChannelNotOpen { .. } => constants::CHANNEL_ERROR,
             Self::BodyTooLong { .. } => constants::FRAME_ERROR,

@@ -20,6 +20,8 @@ use crate::sans_io::{Message, Settlement};
 /// error, [`CallError::AlreadySettled`]. Those that a consumer had not handed out yet are handed out as settled from the
 /// start after [`ack_multiple`](Self::ack_multiple), and never after the other two.
 ///
+/// What cannot be settled as it is asked is dropped, and so requeued.
+///
 /// A delivery is settled on its own channel or never: when that is over, the server requeues the message by itself, and
 /// settling is [`CallError::Channel`] with the reason. Nothing is sent on another channel or connection.
 ///
@@ -110,7 +112,8 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// As [`reject`](Self::reject).
+    /// As [`reject`](Self::reject), and [`CallError::Unsupported`] on a protocol without basic.nack (AMQP 0-8): the message
+    /// is requeued then, as when it is dropped.
     #[doc(alias = "nack")]
     pub async fn reject_multiple(self) -> Result<(), CallError> {
         self.put_back(false, true)
@@ -142,7 +145,8 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// As [`reject`](Self::reject).
+    /// As [`reject`](Self::reject), and [`CallError::Unsupported`] on a protocol without basic.nack (AMQP 0-8): the message
+    /// is requeued then, as when it is dropped.
     #[doc(alias = "nack")]
     pub async fn requeue_multiple(self) -> Result<(), CallError> {
         self.put_back(true, true)
@@ -200,13 +204,17 @@ impl Delivery {
     }
 
     fn settle(mut self, settlement: Settlement) -> Result<(), CallError> {
-        match self.unsettled.take() {
-            Some(channel) => channel.with(|inner, key| {
-                inner.core.note_settled();
-                inner.core.settle_once(key, settlement)
-            }),
-            None => Ok(()),
-        }
+        let Some(channel) = &self.unsettled else {
+            return Ok(());
+        };
+        // What is an error settles nothing: it is dropped.
+        channel.with(|inner, key| {
+            inner.core.settle_once(key, settlement)?;
+            inner.core.note_settled();
+            Ok::<_, CallError>(())
+        })?;
+        self.unsettled = None;
+        Ok(())
     }
 }
 

@@ -128,15 +128,18 @@ impl Connection {
         rest: &'static str,
     ) -> Result<(), ConnectionError> {
         let octets = response.as_bytes().len();
-        self.put_secret(method).map_err(|error| {
-            match error.limit.checked_sub(error.actual.saturating_sub(octets)) {
-                Some(room) => ConnectionError::ResponseTooLong {
-                    mechanism: self.authentication.name.clone(),
-                    octets,
-                    room,
-                },
-                None => invalid(rest)(error),
+        self.put_secret(method).map_err(|error| match error {
+            CallError::FrameTooLarge { error, .. } => {
+                match error.limit.checked_sub(error.actual.saturating_sub(octets)) {
+                    Some(room) => ConnectionError::ResponseTooLong {
+                        mechanism: self.authentication.name.clone(),
+                        octets,
+                        room,
+                    },
+                    None => invalid(rest)(error),
+                }
             }
+            error => self.authentication.failed(error.into()),
         })
     }
 
@@ -146,7 +149,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When the connection is not open, or the secret does not fit into a frame. Nothing is sent then.
+    /// When the connection is not open, the secret does not fit into a frame, or the protocol has no connection.update-secret.
+    /// Nothing is sent then.
     pub fn update_secret(
         &mut self,
         now: Instant,
@@ -170,8 +174,7 @@ impl Connection {
             new_secret: LongStr::try_from(new_secret.as_bytes()).map_err(argument("new_secret"))?,
             reason,
         };
-        self.put_secret(&update)
-            .map_err(|error| CallError::FrameTooLarge { method, error })?;
+        self.put_secret(&update)?;
         let request = RequestId(self.next_id());
         let limit = deadline(now, self.config.call_timeout);
         self.call_deadlines
@@ -230,10 +233,10 @@ impl Connection {
     }
 
     /// Queues a method that holds a secret in a buffer of its own, which never grows and is wiped once it is sent.
-    fn put_secret<M: Arguments>(&mut self, method: &M) -> Result<(), TooLong> {
+    fn put_secret<M: Arguments>(&mut self, method: &M) -> Result<(), CallError> {
         let len = frame::OVERHEAD + 4 + method.encoded_len();
         let mut octets = Zeroizing::new(Vec::with_capacity(len));
-        frame::write_method(&mut octets, ChannelId(0), method, self.send_frame_max)?;
+        self.write_method(&mut octets, ChannelId(0), method)?;
         self.put_shared(Bytes::from_owner(octets));
         Ok(())
     }

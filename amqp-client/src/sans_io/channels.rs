@@ -14,7 +14,8 @@ use crate::error::{CallError, ChannelError};
 
 impl Connection {
     /// Opens a channel under the lowest free number. The request resolves with channel.open-ok; commands on the key may be
-    /// queued at once, and the server takes them in order. Why it ended is known until
+    /// queued at once, and the server takes them in order; where the protocol has tickets (AMQP 0-8), those that are queued
+    /// before the request resolves have none. Why it ended is known until
     /// [`drop_channel`](Self::drop_channel).
     ///
     /// # Errors

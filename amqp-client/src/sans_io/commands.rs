@@ -19,7 +19,8 @@ impl Connection {
     /// # Errors
     ///
     /// When the channel is over, the method does not fit into a frame, or it is not the caller's to send: methods of
-    /// connection, channel.open and close, basic.consume, cancel and get have commands of their own. Nothing is sent then.
+    /// connection, channel.open and close, basic.consume, cancel and get have commands of their own; and when the protocol
+    /// [lacks](CallError::Unsupported) it. Nothing is sent then.
     pub fn call<M: Request>(
         &mut self,
         now: Instant,
@@ -78,11 +79,7 @@ impl Connection {
     ) -> Result<RequestId, CallError> {
         self.refuse_in_shutdown()?;
         self.channel(key)?;
-        self.put_method(key.id, method)
-            .map_err(|error| CallError::FrameTooLarge {
-                method: "basic.get",
-                error,
-            })?;
+        self.put_method(key.id, method)?;
         Ok(self.expect::<basic::Get<'_>>(
             now,
             key,
@@ -127,11 +124,7 @@ impl Connection {
         }
         let channel = self.channel(key)?;
         channel.qos_sent |= M::ID == basic::Qos::ID;
-        self.put_method(key.id, method)
-            .map_err(|error| CallError::FrameTooLarge {
-                method: M::NAME,
-                error,
-            })?;
+        self.put_method(key.id, method)?;
         if let Some(channel) = self.channel_slot(key) {
             match M::ID {
                 // The server counts publishes from here on; a second select changes nothing.

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use crate::methods::constants;
+use amqp_protocol::ChannelId;
 use amqp_protocol::frame;
 use amqp_protocol::method::Arguments;
-use amqp_protocol::{ChannelId, TooLong};
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::answers::Answers;
@@ -25,7 +25,8 @@ use super::shutdown::{Shutdown, Unfinished};
 use super::stats::Stats;
 use super::timers::deadline;
 use crate::config::Config;
-use crate::error::{ChannelError, ConnectionError, Violation};
+use crate::dialect::Dialect;
+use crate::error::{CallError, ChannelError, ConnectionError, Violation};
 use crate::server_properties::ServerProperties;
 
 /// What may be sent before connection.tune says otherwise, in octets of a whole frame.
@@ -40,6 +41,8 @@ pub(super) const FRAME_MIN: u32 = constants::FRAME_MIN_SIZE as u32;
 #[derive(Debug)]
 pub struct Connection {
     pub(super) config: Config,
+    /// Between the vocabulary and what is on the wire.
+    pub(super) dialect: Dialect,
     pub(super) state: State,
     /// Why it ended; set once.
     pub(super) error: Option<ConnectionError>,
@@ -107,6 +110,7 @@ impl Connection {
             octets => octets.max(FRAME_MIN),
         };
         let mut connection = Self {
+            dialect: Dialect::new(config.protocol),
             state: State::AwaitingStart,
             error: None,
             deadline: deadline(now, config.handshake_timeout),
@@ -237,7 +241,7 @@ impl Connection {
     /// Other hosts of the virtual host, each as `host` or `host:port`: what the server said in connection.open-ok, where the
     /// protocol has that (AMQP 0-8). RabbitMQ names none.
     pub fn known_hosts(&self) -> &[String] {
-        &[]
+        self.dialect.known_hosts()
     }
 
     /// The settings it was made with.
@@ -286,14 +290,55 @@ impl Connection {
         self.outgoing.push_shared(octets);
     }
 
-    /// Appends a method frame, at once or [behind a commit](super::transactions), or says by how much it is too large and
-    /// leaves everything as it was.
-    pub(super) fn put_method<M: Arguments>(&mut self, channel: ChannelId, method: &M) -> Result<(), TooLong> {
+    /// Appends a method frame, at once or [behind a commit](super::transactions). A method that is too large, or that the
+    /// protocol lacks, is an error, and leaves everything as it was.
+    pub(super) fn put_method<M: Arguments>(
+        &mut self,
+        channel: ChannelId,
+        method: &M,
+    ) -> Result<(), CallError> {
+        if self.dialect.translator(channel).is_some() {
+            let mut frame = Vec::new();
+            self.write_method(&mut frame, channel, method)?;
+            self.put_frame(channel, &frame);
+            return Ok(());
+        }
         let frame_max = self.send_frame_max;
         let encode = |octets: &mut Vec<u8>| frame::write_method(octets, channel, method, frame_max);
-        match self.deferred(channel) {
+        let written = match self.deferred(channel) {
             Some(octets) => encode(octets),
             None => self.put(encode),
+        };
+        written.map_err(|error| CallError::FrameTooLarge {
+            method: M::NAME,
+            error,
+        })
+    }
+
+    /// Writes a method frame that [`put_method`](Self::put_method) would append, with the same errors.
+    pub(super) fn write_method<M: Arguments>(
+        &self,
+        out: &mut Vec<u8>,
+        channel: ChannelId,
+        method: &M,
+    ) -> Result<(), CallError> {
+        let frame_max = self.send_frame_max;
+        match self.dialect.translator(channel) {
+            None => frame::write_method(out, channel, method, frame_max).map_err(|error| {
+                CallError::FrameTooLarge {
+                    method: M::NAME,
+                    error,
+                }
+            }),
+            Some(translator) => translator.write_method(out, channel, method, frame_max),
+        }
+    }
+
+    /// Appends a frame where [`put_method`](Self::put_method) would.
+    pub(super) fn put_frame(&mut self, channel: ChannelId, frame: &[u8]) {
+        match self.deferred(channel) {
+            Some(octets) => octets.extend_from_slice(frame),
+            None => self.put(|octets| octets.extend_from_slice(frame)),
         }
     }
 }

@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::methods::basic;
-use amqp_protocol::frame::payload_max;
-use amqp_protocol::method::{Encode, Request};
-use amqp_protocol::{ShortStr, TooLong};
+use amqp_protocol::ShortStr;
+use amqp_protocol::method::Request;
 
 use super::channel::{Purpose, Subscriber, Waiter};
 use super::connection::Connection;
@@ -61,28 +60,20 @@ impl Connection {
         if method.consumer_tag.is_empty() {
             method.consumer_tag = self.unused_tag(key, consumer)?;
         }
-        let too_large = |error| CallError::FrameTooLarge {
-            method: "basic.consume",
-            error,
-        };
-        let (actual, limit) = (
-            4 + method.encoded_len(),
-            payload_max(self.send_frame_max) as usize,
-        );
-        if actual > limit {
-            return Err(too_large(TooLong { actual, limit }));
-        }
+        // No basic.qos goes ahead of a method that cannot follow it.
+        let mut frame = Vec::new();
+        self.write_method(&mut frame, key.id, &method)?;
         let default = (!qos_sent && !method.no_ack).then_some(self.config.prefetch_count);
         if let Some(prefetch_count) = prefetch_count.or(default) {
             let qos = basic::Qos {
                 prefetch_count,
                 ..Default::default()
             };
-            self.put_method(key.id, &qos).map_err(too_large)?;
+            self.put_method(key.id, &qos)?;
             self.expect_for::<basic::Qos>(key, Waiter::Nobody, Purpose::Call);
             self.channel(key)?.qos_sent = true;
         }
-        self.put_method(key.id, &method).map_err(too_large)?;
+        self.put_frame(key.id, &frame);
         let (no_ack, tag) = (method.no_ack, method.consumer_tag.into_owned());
         let purpose = Purpose::Consume {
             subscriber: Subscriber { consumer, no_ack },

@@ -38,7 +38,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When the channel is over.
+    /// When the channel is over, or the protocol has no basic.nack. Nothing is sent or settled then.
     pub fn settle(&mut self, key: ChannelKey, settlement: Settlement) -> Result<(), CallError> {
         match settlement {
             Settlement::Ack(ack) => {
@@ -63,7 +63,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When it has, or the channel is over.
+    /// When it has, and as [`settle`](Self::settle).
     pub fn settle_once(&mut self, key: ChannelKey, settlement: Settlement) -> Result<(), CallError> {
         if settlement.delivery_tag().0 <= self.channel(key)?.settled {
             return Err(CallError::AlreadySettled);

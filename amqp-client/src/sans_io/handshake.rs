@@ -12,7 +12,7 @@ use amqp_protocol::{ChannelId, FieldTable, ShortStr};
 use super::connection::{Connection, FRAME_MIN};
 use super::event::State;
 use crate::config::Config;
-use crate::error::{Close, ConnectionError, TransportError};
+use crate::error::{Close, ConnectionError, TransportError, Violation};
 use crate::server_properties::ServerProperties;
 
 /// Newer RabbitMQ refuses frames smaller than this, though the protocol allows them.
@@ -22,7 +22,8 @@ impl Connection {
     /// Answers connection.start with start-ok.
     pub(super) fn handle_start(&mut self, now: Instant, start: connection::Start<'_>) {
         self.server_properties = ServerProperties::new(start.server_properties.into_owned());
-        match self.begin_authentication(&start.mechanisms) {
+        let begun = self.dialect.begin(&self.config);
+        match begun.and_then(|()| self.begin_authentication(&start.mechanisms)) {
             Ok(()) => self.set_state(State::AwaitingTune),
             Err(error) => self.end(now, error, None),
         }
@@ -85,6 +86,23 @@ impl Connection {
     pub(super) fn handle_open_ok(&mut self) {
         self.deadline = None;
         self.set_state(State::Open);
+    }
+
+    /// The server names another host instead of opening the virtual host. It leaves it to the client to end the stream.
+    pub(super) fn handle_redirect(
+        &mut self,
+        now: Instant,
+        host: String,
+        known_hosts: Vec<String>,
+    ) -> Result<(), Violation> {
+        if self.state != State::AwaitingOpenOk {
+            return Err(Violation::ForeignMethod {
+                channel: ChannelId(0),
+                method: "connection.redirect",
+            });
+        }
+        self.end(now, ConnectionError::Redirected { host, known_hosts }, None);
+        Ok(())
     }
 
     /// What a connection.close means while this is the state.
@@ -152,15 +170,8 @@ fn lesser(ours: u32, theirs: u32) -> u32 {
 
 /// What the client says of itself; the user's own entries replace those of the same name.
 pub(super) fn client_properties(config: &Config) -> Result<FieldTable<'static>, TableError> {
-    let capabilities = [
-        "authentication_failure_close",
-        "basic.nack",
-        "connection.blocked",
-        "consumer_cancel_notify",
-        "exchange_exchange_bindings",
-        "publisher_confirms",
-    ];
-    let capabilities = FieldTable::from_entries(capabilities.map(|name| (name, true)))?;
+    let capabilities = config.protocol.capabilities();
+    let capabilities = FieldTable::from_entries(capabilities.iter().map(|name| (*name, true)))?;
     let mut own = FieldTable::new()
         .with("product", "amqp-client")?
         .with("version", env!("CARGO_PKG_VERSION"))?

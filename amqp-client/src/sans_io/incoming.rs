@@ -14,6 +14,7 @@ use super::channel::{Expectation, Purpose, Subscriber, Waiter};
 use super::connection::Connection;
 use super::content::{Assembly, Envelope, Lookahead, Message, Misfit, take_whole};
 use super::event::{ChannelKey, Event, Reply, State};
+use crate::dialect::{OnChannel, OnConnection};
 use crate::error::{ChannelError, Close, ConnectionError, Violation};
 
 /// How the answer of a server begins that took our protocol header for TLS: the content type of an alert, which is no
@@ -132,7 +133,10 @@ impl Connection {
         if frame.channel.0 != 0 || frame.frame_type != FrameType::Method {
             return;
         }
-        match Reader::new(frame.payload).method_id("method") {
+        let Ok(OnConnection::Method(payload)) = self.dialect.receive_on_connection(frame.payload) else {
+            return;
+        };
+        match Reader::new(&payload).method_id("method") {
             Ok(connection::CloseOk::ID) => self.awaits_close_ok = false,
             Ok(connection::Close::ID) => {
                 self.put_answer(ChannelId(0), &connection::CloseOk {});
@@ -142,7 +146,13 @@ impl Connection {
     }
 
     fn receive_connection_method(&mut self, now: Instant, payload: &[u8]) -> Result<(), Violation> {
-        let method = decode(payload)?;
+        let payload = match self.dialect.receive_on_connection(payload)? {
+            OnConnection::Method(payload) => payload,
+            OnConnection::Redirect { host, known_hosts } => {
+                return self.handle_redirect(now, host, known_hosts);
+            }
+        };
+        let method = decode(&payload)?;
         let unexpected = Violation::UnexpectedMethod {
             channel: ChannelId(0),
             method: method.id(),
@@ -161,7 +171,7 @@ impl Connection {
             (State::Open, connection::Method::Unblocked(_)) => {
                 self.server_unblocks();
             }
-            (State::Open, connection::Method::UpdateSecretOk(_)) if self.secret_updated(payload) => {}
+            (State::Open, connection::Method::UpdateSecretOk(_)) if self.secret_updated(&payload) => {}
             (_, connection::Method::Close(close)) => {
                 let close = self.reason(
                     close.reply_code,
@@ -189,6 +199,17 @@ impl Connection {
 
     fn receive_channel_method(&mut self, key: ChannelKey, payload: Bytes) -> Result<(), Violation> {
         let id = key.id;
+        let payload = match self.dialect.receive_on_channel(id, payload)? {
+            OnChannel::Method(payload) => payload,
+            OnChannel::Answer(frame) => {
+                // The server takes nothing more behind a close.
+                if self.channel(key).is_ok() {
+                    self.put(|octets| octets.extend_from_slice(&frame));
+                }
+                return Ok(());
+            }
+            OnChannel::Nothing => return Ok(()),
+        };
         let method = decode(&payload)?;
         let method_id = method.id();
         let unexpected = Violation::UnexpectedMethod {

@@ -28,13 +28,15 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When the channel is over.
+    /// When the channel is over, or the protocol has no confirms. Nothing is sent then.
     pub fn confirm_select(
         &mut self,
         now: Instant,
         key: ChannelKey,
         options: ConfirmOptions,
     ) -> Result<RequestId, CallError> {
+        self.channel(key)?;
+        self.put_method(key.id, &confirm::Select::default())?;
         let channel = self.channel(key)?;
         // The server counts publishes from the first select on.
         match &mut channel.confirms {
@@ -45,8 +47,6 @@ impl Connection {
             }
             none => *none = Some(Box::new(Confirms::new(options))),
         }
-        // Its frame is 13 octets long.
-        let _ = self.put_method(key.id, &confirm::Select::default());
         self.watch_confirms(key);
         self.open_gate();
         Ok(self.expect::<confirm::Select>(now, key, Purpose::Call))

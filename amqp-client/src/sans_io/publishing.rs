@@ -161,7 +161,7 @@ impl Connection {
                 body_max,
             ));
         }
-        let frame_max = self.send_frame_max;
+        let (translator, frame_max) = (self.dialect.translator(key.id), self.send_frame_max);
         let position = self.position();
         let header = Header {
             body_size: body.as_bytes().len() as u64,
@@ -172,7 +172,10 @@ impl Connection {
             return Err(PublishError::FrameTooLarge(TooLong { actual, limit }));
         }
         self.put(|octets| {
-            frame::write_method(octets, key.id, method, frame_max)?;
+            match translator {
+                None => frame::write_method(octets, key.id, method, frame_max)?,
+                Some(translator) => translator.write_publish(octets, key.id, method, frame_max)?,
+            }
             frame::write(octets, FrameType::Header, key.id, &header, frame_max)
         })
         .map_err(PublishError::FrameTooLarge)?;

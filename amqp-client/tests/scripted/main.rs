@@ -3,6 +3,8 @@
 mod authentication;
 mod building;
 mod confirms;
+#[cfg(feature = "v0-8")]
+mod dialect;
 mod dropping;
 mod ending;
 mod events;

@@ -43,6 +43,7 @@ impl Peer {
     pub(crate) fn new(config: Config) -> Self {
         let now = Instant::now();
         let tapping = Tapping::new(&config);
+        let header = config.protocol.header();
         let core = Connection::new(config, now);
         let mut peer = Self {
             core,
@@ -52,7 +53,7 @@ impl Peer {
             step: usize::MAX,
             transcript: Vec::new(),
         };
-        assert_eq!(peer.octets(), b"AMQP\0\0\x09\x01");
+        assert_eq!(peer.octets(), header.octets());
         peer
     }
 

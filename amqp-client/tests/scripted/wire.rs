@@ -177,13 +177,20 @@ impl Session {
         Self::open_with(Config::default())
     }
 
-    pub(crate) fn open_with(config: Config) -> Self {
+    /// A session whose protocol header has come.
+    pub(crate) fn greeted(config: Config) -> Self {
+        let header = config.protocol.header();
         let mut session = Self::new(config);
         session.drive();
         assert_eq!(
             session.wire.lock().unwrap().from_client.drain(..8).as_slice(),
-            b"AMQP\0\0\x09\x01"
+            header.octets()
         );
+        session
+    }
+
+    pub(crate) fn open_with(config: Config) -> Self {
+        let mut session = Self::greeted(config);
         session.send(0, &start("PLAIN"));
         session.send(
             0,
