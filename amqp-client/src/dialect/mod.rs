@@ -35,10 +35,22 @@ pub enum Protocol {
     V0_9_1,
     /// AMQP 0-8, as RabbitMQ speaks it. RabbitMQ 4 does not any more.
     ///
-    /// It has no confirms, no basic.nack, no bindings between exchanges, no arguments of consumers, no new secret for an
-    /// open connection, and does not say that it blocks publishing. It has realms, see
-    /// [`Config::access_realm`](field@crate::Config::access_realm), and redirects, see
+    /// It has no confirms, no basic.nack, no bindings between exchanges, no arguments of consumers, and no new secret for an
+    /// open connection. A server that blocks publishing cannot say so: it stops reading, and when the transport has taken
+    /// nothing for `write_timeout`, the connection ends. It has realms, see [`Config::access_realm`](field@crate::Config::access_realm), and redirects, see
     /// [`Config::insist`](field@crate::Config::insist).
+    ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "tokio", feature = "v0-8"))]
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use amqp_client::{ConnectOptions, Protocol};
+    ///
+    /// let mut options: ConnectOptions = "amqp://localhost".parse()?;
+    /// options.config.protocol = Protocol::V0_8;
+    /// let connection = amqp_client::tokio::connect(options).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "v0-8")]
     V0_8,
 }
