@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod broker;
+pub mod framing;
 mod node;
 mod process;
 pub mod proxy;

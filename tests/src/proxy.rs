@@ -1,4 +1,5 @@
-//! A TCP proxy that does to its connections what networks do: swallows, stalls, delays, cuts, resets. It knows no AMQP.
+//! A TCP proxy that does to its connections what networks do: swallows, stalls, delays, cuts, resets; and that records
+//! them. It knows no AMQP.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -44,7 +45,20 @@ pub enum Fault {
 pub struct Proxy {
     address: SocketAddr,
     orders: Arc<Mutex<Orders>>,
+    recordings: Option<Recordings>,
 }
+
+/// What a connection through a [recording](Proxy::start_recording) proxy has passed on so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// The octets from the client.
+    pub to_server: Vec<u8>,
+    /// The octets from the server.
+    pub to_client: Vec<u8>,
+}
+
+/// One for each connection, in the order in which they came.
+type Recordings = Arc<Mutex<Vec<Recording>>>;
 
 #[derive(Clone, Copy, Debug)]
 struct Orders {
@@ -62,6 +76,18 @@ impl Proxy {
     /// # Errors
     /// When it cannot listen.
     pub fn start(address: &str) -> io::Result<Self> {
+        Self::start_with(address, None)
+    }
+
+    /// Starts a proxy that keeps a copy of all it passes on, before the server at `address`.
+    ///
+    /// # Errors
+    /// As of [`start`](Self::start).
+    pub fn start_recording(address: &str) -> io::Result<Self> {
+        Self::start_with(address, Some(Recordings::default()))
+    }
+
+    fn start_with(address: &str, recordings: Option<Recordings>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let orders = Arc::new(Mutex::new(Orders {
@@ -73,6 +99,7 @@ impl Proxy {
         let proxy = Self {
             address: listener.local_addr()?,
             orders: Arc::clone(&orders),
+            recordings: recordings.clone(),
         };
         let server = address.to_owned();
         thread::spawn(move || {
@@ -82,9 +109,10 @@ impl Proxy {
                     continue;
                 };
                 let (orders, server) = (Arc::clone(&orders), server.clone());
+                let tape = recordings.clone().map(Tape::begin);
                 // Its error is the end of the connection, which client and server see.
                 thread::spawn(move || {
-                    TcpStream::connect(server).and_then(|server| run(&client, &server, &orders))
+                    TcpStream::connect(server).and_then(|server| run(&client, &server, &orders, tape))
                 });
             }
         });
@@ -94,6 +122,14 @@ impl Proxy {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What each connection has passed on so far, in the order in which they came; nothing from a proxy that does not
+    /// record. Whoever has got an octet finds it here.
+    pub fn recorded(&self) -> Vec<Recording> {
+        let locked =
+            |recordings: &Recordings| recordings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.recordings.as_ref().map(locked).unwrap_or_default()
     }
 
     /// Sets what becomes of octets in one direction.
@@ -131,8 +167,41 @@ fn locked(orders: &Mutex<Orders>) -> MutexGuard<'_, Orders> {
     orders.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Where one connection is recorded.
+struct Tape {
+    recordings: Recordings,
+    connection: usize,
+}
+
+impl Tape {
+    fn begin(recordings: Recordings) -> Self {
+        let connection = {
+            let mut all = recordings.lock().unwrap_or_else(PoisonError::into_inner);
+            all.push(Recording::default());
+            all.len() - 1
+        };
+        Self {
+            recordings,
+            connection,
+        }
+    }
+
+    /// Writes with the recordings locked, so that nobody has octets that they do not hold.
+    fn write(&self, direction: Direction, mut to: &TcpStream, octets: &[u8]) -> io::Result<usize> {
+        let mut all = self.recordings.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = to.write(octets)?;
+        let recording = &mut all[self.connection];
+        let side = match direction {
+            Direction::ToServer => &mut recording.to_server,
+            Direction::ToClient => &mut recording.to_client,
+        };
+        side.extend_from_slice(&octets[..count]);
+        Ok(count)
+    }
+}
+
 /// One connection, until either side or an order ends it.
-fn run(client: &TcpStream, server: &TcpStream, orders: &Mutex<Orders>) -> io::Result<()> {
+fn run(client: &TcpStream, server: &TcpStream, orders: &Mutex<Orders>, tape: Option<Tape>) -> io::Result<()> {
     for stream in [client, server] {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
@@ -152,8 +221,16 @@ fn run(client: &TcpStream, server: &TcpStream, orders: &Mutex<Orders>) -> io::Re
             return Ok(());
         }
         let mut moved = false;
-        for (index, (from, to)) in [(client, server), (server, client)].into_iter().enumerate() {
-            moved |= lanes[index].step(from, to, now.faults[index], now.ends[index])?;
+        for (direction, from, to) in [
+            (Direction::ToServer, client, server),
+            (Direction::ToClient, server, client),
+        ] {
+            let index = direction as usize;
+            let write = |octets: &[u8]| match &tape {
+                Some(tape) => tape.write(direction, to, octets),
+                None => (&*to).write(octets),
+            };
+            moved |= lanes[index].step(from, to, write, now.faults[index], now.ends[index])?;
         }
         if lanes.iter().all(|lane| lane.over) {
             return Ok(());
@@ -183,7 +260,8 @@ impl Lane {
     fn step(
         &mut self,
         mut from: &TcpStream,
-        mut to: &TcpStream,
+        to: &TcpStream,
+        write: impl Fn(&[u8]) -> io::Result<usize>,
         fault: Fault,
         end: bool,
     ) -> io::Result<bool> {
@@ -220,7 +298,7 @@ impl Lane {
         let due = self.waiting.iter().take_while(|(due, _)| *due <= now);
         let octets: Vec<u8> = due.take(limit).map(|(_, octet)| *octet).collect();
         if !octets.is_empty() {
-            match to.write(&octets) {
+            match write(&octets) {
                 Ok(count) => {
                     moved = true;
                     self.waiting.drain(..count);
@@ -302,6 +380,30 @@ mod tests {
                 assert_eq!(&read::<4>(&client), b"pong");
             }
         }
+    }
+
+    #[test]
+    fn what_was_passed_on_is_recorded_and_nothing_else() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let proxy = Proxy::start_recording(&listener.local_addr().unwrap().to_string()).unwrap();
+        let mut expected = Vec::new();
+        for number in 0..3 {
+            let mut client = TcpStream::connect(proxy.address()).unwrap();
+            let (mut server, _) = listener.accept().unwrap();
+            client.write_all(&[number; 3]).unwrap();
+            assert_eq!(read(&server), [number; 3]);
+            server.write_all(&[number + 10]).unwrap();
+            assert_eq!(read(&client), [number + 10]);
+            expected.push(Recording {
+                to_server: vec![number; 3],
+                to_client: vec![number + 10],
+            });
+            assert_eq!(proxy.recorded(), expected);
+        }
+        let (plain, mut client, server) = connection();
+        client.write_all(b"x").unwrap();
+        assert_eq!(&read(&server), b"x");
+        assert_eq!(plain.recorded(), []);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod erlang;
 use std::collections::{BTreeMap, BTreeSet};
 
 use amqp_protocol::{Encode, Properties, Writer, v0_8, v0_9_1};
+use amqp_tests::framing;
 use proptest::prelude::any;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
@@ -99,7 +100,7 @@ fn compare(module: &str, samples: &[Sample]) -> Vec<String> {
         .iter()
         .flat_map(|sample| [encode(sample), decode(sample)])
         .collect();
-    let answers = erlang::ask(module, &requests);
+    let answers = framing::ask(module, &requests);
     let mut differences = Vec::new();
     let (mut refused, mut octets) = (0, 0);
     for (index, (request, answer)) in requests.iter().zip(&answers).enumerate() {
@@ -139,7 +140,7 @@ macro_rules! golden {
     ($test:ident, $revision:ident, $module:literal, properties of: $($class:ident),*; theirs alone: $theirs:expr) => {
         #[test]
         fn $test() {
-            let known = erlang::ask($module, &["methods".to_owned()]).remove(0);
+            let known = framing::ask($module, &["methods".to_owned()]).remove(0);
             let theirs: BTreeMap<&str, &str> =
                 known.split(',').filter_map(|method| method.split_once(' ')).map(|(id, name)| (name, id)).collect();
             let mut ours = BTreeMap::new();

@@ -1,51 +1,6 @@
-//! RabbitMQ's framing modules in a process of their own, and values written as Erlang terms for them.
-
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::thread;
+//! Values written as Erlang terms, for `amqp_tests::framing`.
 
 use serde_json::{Map, Value};
-
-/// Sends the requests, a term each, to one framing module, and gives its answers.
-pub(crate) fn ask(module: &str, requests: &[String]) -> Vec<String> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("escript/framing.escript");
-    let beam = installed(&format!("/ebin/{module}.beam"));
-    let ebin = Path::new(&beam).parent().expect("a file is in a folder");
-    let mut child = Command::new("escript")
-        .arg(script)
-        .arg(module)
-        .arg(ebin)
-        .arg(installed("/include/rabbit_framing.hrl"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("escript comes with erlang");
-    let mut stdin = child.stdin.take().expect("it is piped");
-    let input: String = requests.iter().flat_map(|request| [request, ".\n"]).collect();
-    // Written aside, so that neither side waits for the other with a full pipe.
-    let writer = thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let output = child.wait_with_output().expect("escript ends");
-    writer.join().expect("the writer ends").expect("escript reads on");
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).expect("answers are ASCII");
-    let answers: Vec<String> = text.lines().map(str::to_owned).collect();
-    assert_eq!(answers.len(), requests.len());
-    answers
-}
-
-/// The file of Debian's package whose path ends so.
-fn installed(end: &str) -> String {
-    let output = Command::new("dpkg")
-        .args(["-L", "rabbitmq-server"])
-        .output()
-        .expect("dpkg is installed");
-    let list = String::from_utf8(output.stdout).expect("paths are UTF-8");
-    let found = list.lines().find(|line| line.ends_with(end));
-    found
-        .unwrap_or_else(|| panic!("rabbitmq-server has no {end}"))
-        .to_owned()
-}
 
 /// Whether Erlang has all these values: it has no NaN and no infinity.
 pub(crate) fn is_expressible(value: &Value) -> bool {
