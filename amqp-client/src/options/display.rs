@@ -82,6 +82,9 @@ impl Query<'_, '_> {
                 Seconds(config.blocked_connection_timeout),
             )?;
         }
+        if config.protocol != default.protocol {
+            self.put("protocol", config.protocol)?;
+        }
         if config.locale != default.locale {
             self.put_text("locale", &config.locale)?;
         }
@@ -110,6 +113,12 @@ impl Query<'_, '_> {
         }
         if options.retry_delay != default.retry_delay {
             self.put("retry_delay", Seconds(options.retry_delay))?;
+        }
+        if options.protocol_fallback {
+            self.put("protocol_fallback", true)?;
+        }
+        if options.redirects != default.redirects {
+            self.put("redirects", options.redirects)?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! [`Config`]; connecting is the adapters' work.
 
 mod display;
+mod host;
 #[cfg(test)]
 mod properties;
 mod tcp;
@@ -11,11 +12,11 @@ mod tls;
 mod uri;
 mod uri_error;
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::config::Config;
 use crate::settings::settings;
+pub use host::Host;
 pub use tcp::{Keepalive, TcpOptions};
 pub use tls::{ServerName, TlsOptions, TlsRoots};
 pub use uri_error::{UriError, UriErrorReason, UriPart};
@@ -56,7 +57,8 @@ settings! {
     /// - The virtual host has three cases: `amqp://h` means the default `/`, `amqp://h/` the host whose name is empty, and
     ///   `amqp://h/%2f` is `/` written out.
     ///
-    /// The keys are RabbitMQ's and those of the Python client Pika. An unknown key is refused, and so is a repeated one,
+    /// The keys are RabbitMQ's, those of the Python client Pika, and three of our own: `protocol`, `protocol_fallback` and
+    /// `redirects`. An unknown key is refused, and so is a repeated one,
     /// except `auth_mechanism`.
     ///
     /// | key | value | sets |
@@ -71,6 +73,9 @@ settings! {
     /// | `channel_max` | 0 to 65535 | [`Config::channel_max`](field@Config::channel_max) |
     /// | `frame_max` | octets: 0, or at least 4096 | [`Config::frame_max`](field@Config::frame_max) |
     /// | `locale` | text | [`Config::locale`](field@Config::locale) |
+    /// | `protocol` | `0-9-1`, or `0-8` in a build with the feature `v0-8` | [`Config::protocol`](field@Config::protocol) |
+    /// | `protocol_fallback` | `true` or `false` | [`protocol_fallback`](field@Self::protocol_fallback) |
+    /// | `redirects` | 0 to 255 | [`redirects`](field@Self::redirects) |
     /// | `name` | text | [`Config::connection_name`](field@Config::connection_name) |
     /// | `auth_mechanism` | `plain`, `amqplain`, `external`, `anonymous` or `rabbit-cr-demo`; may be repeated, first choice first | the mechanisms of [`Config::credentials`](field@Config::credentials) |
     ///
@@ -89,7 +94,7 @@ settings! {
     /// | `fail_if_no_peer_cert` | `true` or `false` | nothing: it is a server's setting, and a server always has a certificate |
     /// | `depth` | 0 to 255 | nothing: rustls has a limit of its own on the length of a chain |
     ///
-    /// [`Display`](fmt::Display) prints the URI again, without passwords, and with those keys alone that differ from their
+    /// [`Display`](std::fmt::Display) prints the URI again, without passwords, and with those keys alone that differ from their
     /// defaults. What no key can say is left out. It is for people: read again, a user other than the default has an empty
     /// password.
     #[derive(Debug, Clone)]
@@ -113,6 +118,20 @@ settings! {
         /// How long an attempt at one address may take in all, from its first TCP segment to connection.open-ok. If given,
         /// it stands in place of [`Config::handshake_timeout`](field@Config::handshake_timeout). Default: none.
         stack_timeout: Option<Duration> = None, set(limit: Duration) Some(limit);
+        /// Whether an address where a server [offers another revision](crate::ConnectionError::VersionRefused) of the
+        /// protocol is tried once more, with that one, if this build speaks it. (RabbitMQ 4 offers AMQP 1.0 to whoever asks
+        /// for 0-8.) Default: `false`.
+        protocol_fallback: bool = false;
+        /// How many times in a round a server may [name another host](crate::ConnectionError::Redirected) to connect to,
+        /// as AMQP 0-8 lets it. The host that it names is tried next, behind it the first seven known hosts, then the
+        /// others of [`hosts`](field@Self::hosts); one that was tried in this round is left out. As long as one more
+        /// redirect would be followed, connection.open does not [`insist`](field@Config::insist). Default: 0.
+        ///
+        /// **Whoever is followed gets the credentials**, and chooses the host: follow servers that you trust, within TLS,
+        /// for without it anybody on the way may answer in their name. TLS is spoken with the new host as with the old one:
+        /// the certificate must carry the new name, unless [`TlsOptions::server_name`](field@TlsOptions::server_name)
+        /// gives another.
+        redirects: u8 = 0;
         /// What the sockets are like.
         tcp: TcpOptions = TcpOptions::default();
         /// How to speak TLS. Default: not at all.
@@ -122,38 +141,16 @@ settings! {
     }
 }
 
-/// A server: its name or address, and its TCP port.
-///
-/// Prints as `name:port`, an IPv6 address in brackets.
-///
-/// ```
-/// use amqp_client::Host;
-///
-/// assert_eq!(Host::new("::1", 5672).to_string(), "[::1]:5672");
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Host {
-    /// A name, or an address, an IPv6 one without brackets.
-    pub host: String,
-    /// The TCP port.
-    pub port: u16,
-}
-
-impl Host {
-    /// The server on `host`, a name or an address, at `port`.
-    pub fn new(host: impl Into<String>, port: u16) -> Self {
-        let host = host.into();
-        Self { host, port }
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port } = self;
-        if host.contains(':') {
-            write!(f, "[{host}]:{port}")
-        } else {
-            write!(f, "{host}:{port}")
+impl ConnectOptions {
+    /// The port of a server that says none.
+    #[cfg_attr(
+        not(feature = "tokio"),
+        allow(dead_code, reason = "for who connects to what a server names")
+    )]
+    pub(crate) fn default_port(&self) -> u16 {
+        match self.tls {
+            Some(_) => DEFAULT_TLS_PORT,
+            None => DEFAULT_PORT,
         }
     }
 }

@@ -35,6 +35,13 @@ fn seconds() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Those that this build speaks.
+const REVISIONS: &[&str] = &[
+    "0-9-1",
+    #[cfg(feature = "v0-8")]
+    "0-8",
+];
+
 /// One value for each key, of which a URI has some.
 fn parameters(tls: bool) -> impl Strategy<Value = Vec<String>> {
     fn key(key: &'static str, value: impl Strategy<Value = String> + 'static) -> BoxedStrategy<String> {
@@ -60,6 +67,12 @@ fn parameters(tls: bool) -> impl Strategy<Value = Vec<String>> {
         key("blocked_connection_timeout", seconds()),
         key("locale", "[a-z]{0,255}"),
         key("name", encoded()),
+        key(
+            "protocol",
+            proptest::sample::select(REVISIONS).prop_map(str::to_owned),
+        ),
+        key("protocol_fallback", prop_oneof!["true", "false"]),
+        key("redirects", number(0..=255u32)),
         key("auth_mechanism", Just("plain".to_owned())),
         timeout.boxed(),
     ];

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::uri::refuse;
 use super::*;
 use crate::credentials::Credentials;
+use crate::dialect::ProtocolError;
 
 pub(super) fn parse(text: &str) -> ConnectOptions {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -135,7 +136,7 @@ fn every_key() {
             "{query}"
         );
     }
-    let cases: [(&str, Change); 10] = [
+    let cases: [(&str, Change); 13] = [
         ("connection_timeout=1500", |o| o.connection_timeout(MS(1500))),
         ("connection_timeout=infinity", |o| {
             o.connection_timeout(Duration::MAX)
@@ -149,6 +150,9 @@ fn every_key() {
         ("connection_attempts=3", |o| o.connection_attempts(3)),
         ("retry_delay=0", |o| o.retry_delay(S(0))),
         ("retry_delay=2.25", |o| o.retry_delay(MS(2250))),
+        ("protocol=0-9-1", |o| o),
+        ("protocol_fallback=true", |o| o.protocol_fallback(true)),
+        ("redirects=2&protocol_fallback=false", |o| o.redirects(2)),
         ("retry_delay=0.5&connection_attempts=2", |o| {
             o.retry_delay(MS(500)).connection_attempts(2)
         }),
@@ -161,6 +165,24 @@ fn every_key() {
             "{query}"
         );
     }
+}
+
+#[cfg(feature = "v0-8")]
+#[test]
+fn the_key_of_the_revision() {
+    let options = parse("amqp://h/?protocol=0-8");
+    assert_eq!(options.config.protocol, crate::dialect::Protocol::V0_8);
+    assert_eq!(options.to_string(), "amqp://h:5672/?protocol=0-8");
+}
+
+#[cfg(not(feature = "v0-8"))]
+#[test]
+fn a_revision_that_this_build_does_not_speak_is_refused_with_the_feature_that_adds_it() {
+    let error = "amqp://h?protocol=0-8".parse::<ConnectOptions>().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "invalid AMQP URI: query key \"protocol\": this build does not speak it: it lacks the feature `v0-8`"
+    );
 }
 
 #[test]
@@ -326,6 +348,15 @@ fn keys_that_are_refused_and_why() {
                 expected: &["true", "false"],
             },
         ),
+        ("protocol=0.9.1", "protocol", R::Protocol(ProtocolError::Unknown)),
+        (
+            "protocol_fallback=1",
+            "protocol_fallback",
+            R::NotOneOf {
+                expected: &["true", "false"],
+            },
+        ),
+        ("redirects=256", "redirects", R::NotInRange { min: 0, max: 255 }),
         ("depth=256", "depth", R::NotInRange { min: 0, max: 255 }),
         ("password=a&b", "password", R::Ampersand),
         ("password=a&name=b&c=d", "password", R::Ampersand),
@@ -375,7 +406,7 @@ fn errors_say_what_was_expected() {
 fn what_is_printed_has_every_key_but_the_secrets() {
     let text = "amqps://me@one:5671,[::1]:7/a%2Fb?heartbeat=7&channel_max=8&frame_max=5000\
                 &blocked_connection_timeout=1.5&locale=x&name=n%26m&connection_timeout=250&stack_timeout=3\
-                &connection_attempts=4&retry_delay=0.001&cacertfile=/ca.pem&certfile=c&keyfile=k\
+                &connection_attempts=4&retry_delay=0.001&protocol_fallback=true&redirects=3&cacertfile=/ca.pem&certfile=c&keyfile=k\
                 &verify=verify_none&server_name_indication=sni";
     assert_eq!(parse(text).to_string(), text);
     let secret = text.replace("me@", "me:s3cret@") + "&password=s3cret";

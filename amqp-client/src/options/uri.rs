@@ -1,11 +1,11 @@
 //! Reads `amqp://user:password@host:port/vhost?key=value`. Printing it is `display`'s work.
 
-use std::net::Ipv6Addr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
+use super::host::split;
 use super::{
     ConnectOptions, DEFAULT_PORT, DEFAULT_TLS_PORT, Host, ServerName, TlsOptions, TlsRoots, UriError,
     UriErrorReason, UriPart,
@@ -134,40 +134,8 @@ fn read_hosts(text: &str, default_port: u16) -> Result<Vec<Host>, UriError> {
 }
 
 fn read_host(text: &str, default_port: u16) -> Result<Host, UriError> {
-    let (host, port) = if let Some(inner) = text.strip_prefix('[') {
-        let (host, behind) = inner
-            .split_once(']')
-            .filter(|(host, _)| is_ipv6(host))
-            .ok_or(refuse(UriPart::Host, UriErrorReason::Brackets))?;
-        match behind.strip_prefix(':') {
-            None if !behind.is_empty() => return Err(refuse(UriPart::Host, UriErrorReason::Brackets)),
-            port => (host, port),
-        }
-    } else {
-        match text.split_once(':') {
-            Some((_, port)) if port.contains(':') => {
-                return Err(refuse(UriPart::Host, UriErrorReason::Brackets));
-            }
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        }
-    };
-    let host = decode(host, UriPart::Host)?;
-    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
-    if !host.chars().all(is_name) && !is_ipv6(&host) {
-        return Err(refuse(UriPart::Host, UriErrorReason::HostName));
-    }
-    let port = match port {
-        None | Some("") => default_port,
-        Some(port) => number(port, &UriPart::Port, 1, u16::MAX)?,
-    };
-    Ok(Host { host, port })
-}
-
-/// An IPv6 address, perhaps with a zone behind a percent sign.
-fn is_ipv6(host: &str) -> bool {
-    let address = host.split_once('%').map_or(host, |(address, _)| address);
-    address.parse::<Ipv6Addr>().is_ok()
+    let (host, port) = split(text)?;
+    Host::of(decode(host, UriPart::Host)?, port, default_port)
 }
 
 fn read_virtual_host(path: &str) -> Result<String, UriError> {
@@ -221,6 +189,14 @@ fn read_query(query: &str, options: &mut ConnectOptions) -> Result<Vec<String>, 
             "heartbeat" => config.heartbeat = Some(parameter.number(0, u16::MAX)?),
             "locale" => config.locale = short(parameter.text()?, parameter.part())?,
             "name" => config.connection_name = Some(parameter.text()?),
+            "protocol" => match value.parse() {
+                Ok(protocol) => config.protocol = protocol,
+                Err(error) => return refuse(UriErrorReason::Protocol(error)),
+            },
+            "protocol_fallback" => {
+                options.protocol_fallback = parameter.one_of(&["true", "false"])? == "true";
+            }
+            "redirects" => options.redirects = parameter.number(0, u8::MAX)?,
             "retry_delay" => options.retry_delay = parameter.seconds()?,
             "socket_timeout" => {
                 if seen.contains(&"connection_timeout") {
@@ -354,7 +330,12 @@ impl<'a> Parameter<'a> {
     }
 }
 
-fn number<N: TryFrom<u64> + Into<u64>>(text: &str, part: &UriPart, min: u64, max: N) -> Result<N, UriError> {
+pub(super) fn number<N: TryFrom<u64> + Into<u64>>(
+    text: &str,
+    part: &UriPart,
+    min: u64,
+    max: N,
+) -> Result<N, UriError> {
     let max = max.into();
     let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
     let value = text

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::dialect::ProtocolError;
+
 /// A URI that cannot be used: which part of it, and why. Never holds a secret.
 ///
 /// ```
@@ -135,6 +137,9 @@ pub enum UriErrorReason {
         /// Those words.
         expected: &'static [&'static str],
     },
+    /// No revision of the protocol that this build speaks.
+    #[error(transparent)]
+    Protocol(ProtocolError),
     /// No SASL mechanism of this library has this name.
     #[error("unknown mechanism {name:?}")]
     UnknownMechanism {

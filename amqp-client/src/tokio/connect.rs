@@ -12,8 +12,10 @@ use ::tokio::io::{AsyncRead, AsyncWrite};
 use ::tokio::net::{TcpStream, lookup_host};
 use ::tokio::time::{Instant, sleep, timeout};
 
+use super::candidates::Candidates;
 use super::{connect_with, secret, tcp};
 use crate::config::Config;
+use crate::dialect::Protocol;
 use crate::error::{ConnectError, ConnectPhase, ConnectionError, FailedAttempt, TransportError};
 use crate::handle::Connection;
 use crate::options::{ConnectOptions, Host, TcpOptions};
@@ -26,6 +28,10 @@ use crate::tls::{TlsError, TlsStream};
 /// them there is a pause of `retry_delay`, and another round, as often as `connection_attempts` says. A failure does not
 /// keep the next address from being tried whatever it is, a refused password included: servers may differ. Only a setting that
 /// does not fit the protocol ends it all at once.
+///
+/// A server that offers another revision of the protocol, or redirects to another host, is an attempt that failed, and a
+/// last one unless [`protocol_fallback`](field@ConnectOptions::protocol_fallback) or
+/// [`redirects`](field@ConnectOptions::redirects) say otherwise.
 ///
 /// A [provider](crate::SecretProvider) of the credentials is asked at the beginning of each round, for at most
 /// `handshake_timeout`.
@@ -101,35 +107,75 @@ async fn try_hosts(
     options: &ConnectOptions,
     failed: &mut Vec<FailedAttempt>,
 ) -> ControlFlow<Option<Connection>> {
-    for host in in_order(options.hosts.clone(), options.shuffle) {
-        let fail = |address, phase, error| FailedAttempt {
-            host: host.clone(),
-            address,
-            phase,
-            error,
-        };
+    let hosts = in_order(options.hosts.clone(), options.shuffle);
+    let mut candidates = Candidates::new(hosts, options.redirects);
+    while let Some(host) = candidates.next() {
         let addresses = match look_up(&host, options.connection_timeout).await {
             Ok(addresses) => addresses,
             Err(error) => {
-                failed.push(fail(None, ConnectPhase::Resolve, error));
+                failed.push(FailedAttempt {
+                    host,
+                    address: None,
+                    phase: ConnectPhase::Resolve,
+                    error,
+                });
                 continue;
             }
         };
+        let mut config = options.config.clone();
+        config.insist &= !candidates.follow_redirects();
         for address in in_order(addresses, options.shuffle) {
-            match try_address(options, &host, address).await {
-                Ok(connection) => return ControlFlow::Break(Some(connection)),
-                Err((phase, error)) => {
-                    // What does not fit the protocol fits no server.
-                    let hopeless = matches!(error, ConnectionError::InvalidSetting { .. });
-                    failed.push(fail(Some(address), phase, error));
-                    if hopeless {
-                        return ControlFlow::Break(None);
-                    }
-                }
+            try_revisions(options, &config, &host, address, failed).await?;
+            // The last that failed is this one.
+            if let Some(ConnectionError::Redirected { host, known_hosts }) =
+                failed.last().map(|attempt| &attempt.error)
+                && candidates.redirect(host, known_hosts, options.default_port())
+            {
+                break;
             }
         }
     }
     ControlFlow::Continue(())
+}
+
+/// One address: as it is wanted, and in the revision that the server offers instead, if that is wanted too.
+async fn try_revisions(
+    options: &ConnectOptions,
+    config: &Config,
+    host: &Host,
+    address: SocketAddr,
+    failed: &mut Vec<FailedAttempt>,
+) -> ControlFlow<Option<Connection>> {
+    let mut config = config.clone();
+    loop {
+        let (phase, error) = match try_address(options, config.clone(), host, address).await {
+            Ok(connection) => return ControlFlow::Break(Some(connection)),
+            Err(failure) => failure,
+        };
+        let offered = match error {
+            ConnectionError::VersionRefused { offered, .. } if options.protocol_fallback => {
+                Protocol::of(offered)
+            }
+            _ => None,
+        };
+        // What does not fit the protocol fits no server.
+        let hopeless = matches!(error, ConnectionError::InvalidSetting { .. });
+        failed.push(FailedAttempt {
+            host: host.clone(),
+            address: Some(address),
+            phase,
+            error,
+        });
+        if hopeless {
+            return ControlFlow::Break(None);
+        }
+        match offered {
+            Some(other) if config.protocol == options.config.protocol && other != config.protocol => {
+                config.protocol = other;
+            }
+            _ => return ControlFlow::Continue(()),
+        }
+    }
 }
 
 async fn look_up(host: &Host, limit: Duration) -> Result<Vec<SocketAddr>, ConnectionError> {
@@ -146,6 +192,7 @@ async fn look_up(host: &Host, limit: Duration) -> Result<Vec<SocketAddr>, Connec
 /// One attempt: TCP, TLS if it is asked for, then AMQP.
 async fn try_address(
     options: &ConnectOptions,
+    config: Config,
     host: &Host,
     address: SocketAddr,
 ) -> Result<Connection, (ConnectPhase, ConnectionError)> {
@@ -159,10 +206,9 @@ async fn try_address(
         .map_err(|error| (ConnectPhase::Tcp, error))?;
     let limit = match options.stack_timeout {
         Some(limit) => limit.saturating_sub(begun.elapsed()),
-        None => options.config.handshake_timeout,
+        None => config.handshake_timeout,
     };
-    let config = options.config.clone().handshake_timeout(limit);
-    shake_hands(stream, options, host, config)
+    shake_hands(stream, options, host, config.handshake_timeout(limit))
         .await
         .map_err(|error| match error {
             // Whether before or behind the handshake of TLS.

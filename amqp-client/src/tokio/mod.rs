@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+mod candidates;
 mod connect;
 mod secret;
 mod stream;

@@ -8,6 +8,8 @@ use amqp_client::{
     ConnectError, ConnectOptions, ConnectPhase, Connection, ConnectionError, FailedAttempt, Host, State,
 };
 use tokio::io::AsyncReadExt;
+#[cfg(not(feature = "v0-8"))]
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
@@ -233,6 +235,30 @@ async fn what_does_not_fit_the_protocol_is_not_tried_again() {
 async fn nothing_is_tried_without_a_host() {
     let error = fails(ConnectOptions::default().hosts([])).await;
     assert!(matches!(error, ConnectError::NoHost), "{error}");
+}
+
+#[cfg(not(feature = "v0-8"))]
+#[tokio::test]
+async fn there_is_no_fallback_to_a_revision_that_this_build_does_not_speak() {
+    let offered = amqp_client::protocol::ProtocolHeader::V0_8;
+    let (listener, address) = listen().await;
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut [0; 8]).await.unwrap();
+        stream.write_all(&offered.octets()).await.unwrap();
+        listener
+    });
+    let options = ConnectOptions::default().hosts([host(address)]);
+    let error = fails(options.protocol_fallback(true)).await;
+    let [attempt] = error.attempts() else {
+        panic!("{error}")
+    };
+    assert!(
+        matches!(attempt.error, ConnectionError::VersionRefused { offered: it, .. } if it == offered),
+        "{error}"
+    );
+    let nobody_else_came = server.await.unwrap().into_std().unwrap().accept().unwrap_err();
+    assert_eq!(nobody_else_came.kind(), io::ErrorKind::WouldBlock);
 }
 
 #[cfg(not(feature = "tls-no-provider"))]

@@ -3,5 +3,7 @@
 mod attempts;
 mod clock;
 mod provider;
+#[cfg(feature = "v0-8")]
+mod revisions;
 mod server;
 mod streams;

@@ -65,22 +65,39 @@ pub(crate) async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, then:
     drain(stream).await;
 }
 
+/// The same to a client whose protocol header was read.
+#[cfg(feature = "v0-8")]
+pub(crate) async fn serve_from_start(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    send_start(&mut stream).await;
+    send_tune(&mut stream).await;
+    stream.write_all(&method(&connection::OpenOk {})).await.unwrap();
+    drain(stream).await;
+}
+
 /// Opens a connection.
 pub(crate) async fn shake_hands(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     start(stream).await;
-    let mut octets = method(&connection::Tune {
+    send_tune(stream).await;
+    stream.write_all(&method(&connection::OpenOk {})).await.unwrap();
+}
+
+pub(crate) async fn send_tune(stream: &mut (impl AsyncWrite + Unpin)) {
+    let tune = connection::Tune {
         channel_max: 10,
         frame_max: 4096,
         heartbeat: 0,
-    });
-    octets.extend(method(&connection::OpenOk {}));
-    stream.write_all(&octets).await.unwrap();
+    };
+    stream.write_all(&method(&tune)).await.unwrap();
 }
 
-async fn start(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+pub(crate) async fn start(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let mut header = [0; 8];
     stream.read_exact(&mut header).await.unwrap();
     assert_eq!(&header, b"AMQP\0\0\x09\x01");
+    send_start(stream).await;
+}
+
+async fn send_start(stream: &mut (impl AsyncWrite + Unpin)) {
     let start = connection::Start {
         version_major: 0,
         version_minor: 9,
