@@ -10,6 +10,8 @@ mod files;
 mod node;
 #[path = "tls/ports.rs"]
 mod ports;
+#[path = "tls/redirects.rs"]
+mod redirects;
 #[path = "tls/server.rs"]
 mod server;
 #[path = "tls/traffic.rs"]

@@ -3,12 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use amqp_client::tls::rustls;
+use amqp_client::tls::rustls::pki_types::pem::PemObject;
+use amqp_client::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// An authority: what it signs is good for those who trust it.
 pub(crate) struct Authority {
@@ -73,6 +78,23 @@ impl Authority {
             pem: params.signed_by(key, &self.issuer).unwrap().pem(),
             key: key.serialize_pem(),
         }
+    }
+}
+
+impl Signed {
+    /// Shakes hands as the server of this certificate, without asking for one of the client's.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()],
+                PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap(),
+            )
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
     }
 }
 

@@ -1,20 +1,15 @@
 //! Wrong ports, and servers that hang up: each is told from the others.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use amqp_client::tls::TlsError;
-use amqp_client::tls::rustls;
-use amqp_client::tls::rustls::pki_types::pem::PemObject;
-use amqp_client::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use amqp_client::tokio::connect_with;
 use amqp_client::{Config, ConnectionError};
 use rustix::net::sockopt::set_socket_linger;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 
-use crate::certificates::{Folder, Signed, Valid};
+use crate::certificates::{Folder, Valid};
 use crate::node::{connect_to_port, node, trusting};
 
 #[tokio::test]
@@ -72,18 +67,7 @@ async fn a_server_that_just_hangs_up_is_told_from_one_that_speaks() {
 #[tokio::test]
 async fn a_server_that_hangs_up_behind_the_handshake_is_suspected_of_wanting_a_certificate() {
     let folder = Folder::new();
-    let Signed { pem, key } = node().authority.server(&["localhost"], Valid::Now);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()],
-            PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
-        )
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let acceptor = node().authority.server(&["localhost"], Valid::Now).acceptor();
     for reset in [false, true] {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
