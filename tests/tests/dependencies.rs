@@ -68,6 +68,11 @@ fn the_core_has_no_runtime_socket_or_tls() {
 }
 
 #[test]
+fn a_revision_more_is_no_crate_more() {
+    assert_eq!(packages("v0-8"), packages(""));
+}
+
+#[test]
 fn tokio_has_no_tls() {
     let packages = packages("tokio");
     assert!(packages.contains("tokio"));
