@@ -160,7 +160,7 @@ async fn opens(options: ConnectOptions) -> Connection {
 }
 
 async fn fails(options: ConnectOptions) -> ConnectError {
-    connect(options).await.err().expect("it is connected")
+    connect(options).await.expect_err("it is connected")
 }
 
 const OTHERS: [(Protocol, ProtocolHeader); 2] = [
