@@ -14,6 +14,7 @@ use bytes::BytesMut;
 use crate::config::Config;
 use crate::error::ConnectionError;
 use crate::handle::{Asleep, Connection, Shared};
+use crate::metrics::Reporter;
 use crate::sans_io::{Outgoing, READ_BUFFER, State, Tapping};
 
 /// Room made for octets before each read.
@@ -136,6 +137,7 @@ pub fn connect_with<T: Transport>(transport: T, config: Config) -> (Connection, 
         timeout: None,
         write_error: None,
         shutdown: None,
+        reporter: Reporter::default(),
     };
     (connection, driver)
 }
@@ -165,6 +167,7 @@ pub struct Driver<T> {
     write_error: Option<io::Error>,
     /// Once the connection is over: until when the stream may take to end, if there is a limit.
     shutdown: Option<Option<Instant>>,
+    reporter: Reporter,
 }
 
 // Nothing in it is pinned.
@@ -174,15 +177,21 @@ impl<T: Transport> Future for Driver<T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
         loop {
             // Each may make work for the others, so only a round without any may sleep.
-            let written = self.drive_write(cx);
-            let read = self.drive_read(cx);
-            let timed = self.drive_timer(cx);
-            if self.shared.with(|inner| inner.core.state()) == State::Closed {
-                return self.drive_shutdown(cx);
+            let written = this.drive_write(cx);
+            let read = this.drive_read(cx);
+            if !(written || read) {
+                // Before the timer is set, by which it may be due again.
+                this.reporter.report(&this.shared);
             }
-            if !(written || read || timed) && self.sleep(cx) {
+            let timed = this.drive_timer(cx);
+            if this.shared.with(|inner| inner.core.state()) == State::Closed {
+                this.reporter.report(&this.shared);
+                return this.drive_shutdown(cx);
+            }
+            if !(written || read || timed) && this.sleep(cx) {
                 return Poll::Pending;
             }
         }
@@ -263,13 +272,15 @@ impl<T: Transport> Driver<T> {
 
     /// Does what is due; true when something was.
     fn drive_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        self.timeout = self.shared.with(|inner| inner.core.poll_timeout());
+        let due = self.shared.with(|inner| inner.core.poll_timeout());
+        self.timeout = due.into_iter().chain(self.reporter.due()).min();
         let Some(deadline) = self.timeout else {
             return false;
         };
         if self.transport.poll_timer(cx, deadline).is_pending() {
             return false;
         }
+        self.reporter.awake();
         self.shared.with(|inner| inner.core.handle_timeout(inner.now()));
         true
     }
@@ -305,5 +316,6 @@ impl<T> Drop for Driver<T> {
     fn drop(&mut self) {
         self.shared
             .with(|inner| inner.core.abandon(inner.now(), ConnectionError::DriverDropped));
+        self.reporter.report(&self.shared);
     }
 }

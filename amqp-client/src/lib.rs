@@ -73,7 +73,8 @@
 //! | `tls` | `amqps://`: TLS by rustls over tokio, with ring as crypto provider unless another is given |
 //! | `tls-no-provider` | the same without ring |
 //! | `tls-bundled-roots` | Mozilla's root certificates, compiled in |
-//! | `v0-8` | [`Protocol::V0_8`]: AMQP 0-8, for a server that speaks nothing newer |
+//! | `v0-8` | `Protocol::V0_8`: AMQP 0-8, for a server that speaks nothing newer |
+//! | `metrics` | what connections count and measure, for a recorder of the crate `metrics`: see the module of that name |
 //!
 //! No feature changes what another does. [`tls`] says more of its own.
 #![forbid(unsafe_code)]
@@ -101,6 +102,11 @@ mod dialect;
 pub mod driver;
 mod error;
 mod handle;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "metrics/off.rs"]
+mod metrics;
 mod options;
 pub mod sans_io;
 mod secret;

@@ -264,7 +264,7 @@ impl Connection {
     /// # }
     /// ```
     pub fn stats(&self) -> Stats {
-        self.handle.shared.with(|inner| inner.core.stats())
+        self.handle.shared.with(|inner| inner.core.stats(inner.now()))
     }
 
     /// What the server said of itself; empty before connection.start.

@@ -7,6 +7,7 @@ use amqp_protocol::{MethodId, ShortStr, method::Request};
 use super::confirms::Confirms;
 use super::content::Assembly;
 use super::event::{ChannelKey, ConsumerEnd, ConsumerId, RequestId};
+use super::unsettled::Unsettled;
 use crate::error::ChannelError;
 
 /// How many calls may time out without a reply before nobody can tell any more what a late reply belongs to.
@@ -33,6 +34,7 @@ pub(super) struct Channel {
     pub(super) confirms: Option<Box<Confirms>>,
     /// The tag of the latest delivery.
     pub(super) delivered: u64,
+    pub(super) unsettled: Unsettled,
     /// Deliveries up to this tag are settled, whoever holds them.
     pub(super) settled: u64,
     /// What [`settled`](Self::settled) was at the last tx.commit, and is again after tx.rollback.
@@ -141,6 +143,7 @@ impl Channel {
             qos_sent: false,
             confirms: None,
             delivered: 0,
+            unsettled: Unsettled::default(),
             settled: 0,
             committed: 0,
             deferred: VecDeque::new(),

@@ -48,6 +48,7 @@ impl Connection {
             Some(slot) => *slot = channel,
             None => self.channels.push(channel),
         }
+        self.stats.channels += 1;
         // Its frame is 13 octets long.
         let _ = self.put_method(key.id, &channel::Open {});
         let request = self.expect::<channel::Open>(now, key, Purpose::OpenChannel);
@@ -131,6 +132,7 @@ impl Connection {
         };
         if matches!(channel.phase, Phase::Opening) {
             channel.phase = Phase::Open;
+            self.stats.channels_opened += 1;
             if buried {
                 self.shut_channel(key, constants::REPLY_SUCCESS, "", ChannelError::Closed);
             }
@@ -196,7 +198,13 @@ impl Connection {
     /// From here on commands are refused and deliveries thrown away.
     fn channel_is_closing(&mut self, key: ChannelKey, reason: ChannelError) {
         if let Some(channel) = self.channel_slot(key) {
-            channel.phase = Phase::Closing(reason.clone());
+            let phase = std::mem::replace(&mut channel.phase, Phase::Closing(reason.clone()));
+            // The server requeues what is not settled.
+            let unsettled = std::mem::take(&mut channel.unsettled);
+            self.stats.deliveries_unsettled -= unsettled.count();
+            if matches!(phase, Phase::Open) {
+                self.stats.channel_ended(&reason);
+            }
         }
         self.end_consumers(key, &reason);
         self.events.push_back(Event::ChannelEnded {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use amqp_protocol::DeliveryTag;
 
+use super::durations::Durations;
 use super::event::{ChannelKey, Event};
 use super::returns::Returned;
 use super::stats::Stats;
@@ -45,6 +46,7 @@ pub(super) struct Outside<'a> {
     pub(super) key: ChannelKey,
     pub(super) events: &'a mut VecDeque<Event>,
     pub(super) stats: &'a mut Stats,
+    pub(super) durations: &'a mut Durations,
 }
 
 /// How a publish ended that was not just confirmed.
@@ -232,6 +234,7 @@ impl Confirms {
     /// Settles a publish, or all up to it, as basic.ack and basic.nack say. What was settled before stays as it is.
     pub(super) fn settle(
         &mut self,
+        now: Instant,
         delivery_tag: DeliveryTag,
         multiple: bool,
         acknowledged: bool,
@@ -248,7 +251,9 @@ impl Confirms {
         let failure = (!acknowledged).then_some(Failure::Nacked);
         let from = if multiple { self.first() } else { last };
         for number in from..=last {
-            self.settle_one(number, failure.clone(), outside);
+            if let Some(queued) = self.settle_one(number, failure.clone(), outside) {
+                outside.durations.note(now.saturating_duration_since(queued), 1);
+            }
         }
         self.forget_settled();
         Ok(())
@@ -309,12 +314,17 @@ impl Confirms {
         self.publishes.get_mut(usize::try_from(index).ok()?)
     }
 
-    /// Notes how a publish ended, unless it did before. What came back has come back, whatever is said of it later.
-    fn settle_one(&mut self, number: u64, failure: Option<Failure>, outside: &mut Outside<'_>) {
-        let Some(publish) = self.publish_mut(number).filter(|publish| !publish.settled) else {
-            return;
-        };
+    /// Notes how a publish ended, unless it did before, and tells when it was queued. What came back has come back,
+    /// whatever is said of it later.
+    fn settle_one(
+        &mut self,
+        number: u64,
+        failure: Option<Failure>,
+        outside: &mut Outside<'_>,
+    ) -> Option<Instant> {
+        let publish = self.publish_mut(number).filter(|publish| !publish.settled)?;
         publish.settled = true;
+        let queued = publish.queued;
         let (receipt, octets, returned) = (publish.receipt, publish.octets, publish.returned);
         self.unsettled -= 1;
         self.unsettled_octets -= octets;
@@ -323,7 +333,10 @@ impl Confirms {
             _ if returned => {}
             None => outside.stats.messages_confirmed += 1,
             Some(Failure::Nacked) => outside.stats.messages_nacked += 1,
-            Some(_) => outside.stats.messages_given_up += 1,
+            Some(failure) => {
+                outside.stats.messages_given_up += 1;
+                outside.stats.messages_not_sent += u64::from(matches!(failure, Failure::NotSent));
+            }
         }
         if let Some(failure) = failure.filter(|_| !returned) {
             if receipt == Receipt::None {
@@ -338,6 +351,7 @@ impl Confirms {
                 delivery_tag: DeliveryTag(number),
             });
         }
+        Some(queued)
     }
 
     fn forget_settled(&mut self) {

@@ -15,6 +15,7 @@ use super::authentication::Authentication;
 use super::channel::Channel;
 use super::confirms::Confirms;
 use super::consumers::Consumer;
+use super::durations::Durations;
 use super::event::{ChannelKey, ConsumerId, Event, RequestId, State};
 use super::gate::Gate;
 use super::heartbeat::Heartbeat;
@@ -22,7 +23,7 @@ use super::limits::Buffered;
 use super::outcomes::OutcomesWaiter;
 use super::outgoing::Outgoing;
 use super::shutdown::{Shutdown, Unfinished};
-use super::stats::Stats;
+use super::stats::{Spells, Stats};
 use super::timers::deadline;
 use crate::config::Config;
 use crate::dialect::Dialect;
@@ -44,6 +45,8 @@ pub struct Connection {
     /// Between the vocabulary and what is on the wire.
     pub(super) dialect: Dialect,
     pub(super) state: State,
+    /// Whether it ever was open.
+    pub(crate) was_open: bool,
     /// Why it ended; set once.
     pub(super) error: Option<ConnectionError>,
     /// When the handshake, or the close, has taken too long.
@@ -57,8 +60,8 @@ pub struct Connection {
     taken: u64,
     transmitted: u64,
     pub(super) answers: Answers,
-    /// Since when the transport took nothing though octets wait for it, as far as it was looked at.
-    pub(super) stalled_since: Option<Instant>,
+    /// While the transport takes nothing though octets wait for it, as far as it was looked at.
+    pub(super) stalled: Spells,
     /// The largest frame that may be sent, its envelope included.
     pub(super) send_frame_max: u32,
     /// The largest frame that is accepted.
@@ -95,6 +98,15 @@ pub struct Connection {
     pub(super) unfinished: Option<Unfinished>,
     /// What is counted; [`stats`](Self::stats) adds what is the case.
     pub(super) stats: Stats,
+    /// While the server blocks publishing, and while reading is paused.
+    pub(super) blocked: Spells,
+    pub(super) paused: Spells,
+    /// From queueing a publish to the server's settling it.
+    pub(crate) confirm_durations: Durations,
+    /// From receiving a delivery to the transport's taking something after it was settled.
+    pub(crate) settle_durations: Durations,
+    /// Deliveries settled since the transport took something: when they came, and how many at a time.
+    pub(super) just_settled: Vec<(Instant, usize)>,
     next_id: u64,
 
     pub(super) heartbeat: Heartbeat,
@@ -112,6 +124,7 @@ impl Connection {
         let mut connection = Self {
             dialect: Dialect::new(config.protocol),
             state: State::AwaitingStart,
+            was_open: false,
             error: None,
             deadline: deadline(now, config.handshake_timeout),
             awaits_close_ok: false,
@@ -120,7 +133,7 @@ impl Connection {
             taken: 0,
             transmitted: 0,
             answers: Answers::default(),
-            stalled_since: None,
+            stalled: Spells::default(),
             send_frame_max: FRAME_MIN,
             receive_frame_max,
             lowered_frame_max: false,
@@ -140,6 +153,11 @@ impl Connection {
             shutdown: None,
             unfinished: None,
             stats: Stats::default(),
+            blocked: Spells::default(),
+            paused: Spells::default(),
+            confirm_durations: Durations::default(),
+            settle_durations: Durations::default(),
+            just_settled: Vec::new(),
             next_id: 0,
             heartbeat: Heartbeat::new(now),
             events: VecDeque::new(),
@@ -185,7 +203,7 @@ impl Connection {
         self.settle_state();
         self.update_pause(now);
         if self.gate.blocked.is_some() {
-            self.stalled_since = None;
+            self.stalled.end(now);
         }
         match &self.error {
             Some(error) => Err(error.clone()),
@@ -212,8 +230,12 @@ impl Connection {
     pub fn transmitted(&mut self, now: Instant, octets: u64) {
         self.transmitted += octets;
         self.answers.transmitted(self.transmitted, self.queued);
-        self.stalled_since = None;
+        self.stalled.end(now);
         self.heartbeat.sent(now);
+        for (received, count) in self.just_settled.drain(..) {
+            let duration = now.saturating_duration_since(received);
+            self.settle_durations.note(duration, count as u64);
+        }
         self.settle_state();
         self.note_room();
     }

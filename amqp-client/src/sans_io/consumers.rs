@@ -124,6 +124,7 @@ impl Connection {
         self.buffered.remove_all(held);
         // First the cancel: what is requeued would come right back to the consumer.
         if started && end.is_none() {
+            self.stats.consumer_ended(&ConsumerEnd::Cancelled);
             self.cancel_for_nobody(key, tag, ConsumerEnd::Cancelled);
         }
         if !no_ack {
@@ -168,6 +169,8 @@ impl Connection {
         match self.consumers.get_mut(&subscriber.consumer) {
             Some(consumer) => {
                 consumer.started = true;
+                self.stats.consumers_started += 1;
+                self.stats.consumers += 1;
                 if self.shutdown.is_some() {
                     self.cancel_for_nobody(key, tag.clone(), ConsumerEnd::Shutdown);
                 }
@@ -239,7 +242,9 @@ impl Connection {
                 consumer.queue = VecDeque::new();
                 self.buffered.remove_all(std::mem::take(&mut consumer.held));
             }
-            consumer.end = Some(ConsumerEnd::Channel(reason.clone()));
+            let end = ConsumerEnd::Channel(reason.clone());
+            self.stats.consumer_ended(&end);
+            consumer.end = Some(end);
             self.events.push_back(Event::Readable(*id));
         }
     }
@@ -278,7 +283,10 @@ impl Connection {
                 reason: end.clone(),
             });
         }
-        consumer.end.get_or_insert(end);
+        if consumer.end.is_none() {
+            self.stats.consumer_ended(&end);
+            consumer.end = Some(end);
+        }
         self.events.push_back(Event::Readable(id));
     }
 

@@ -1,12 +1,15 @@
 //! Settling deliveries, and what a settlement of several leaves settled: nothing is settled twice. Who holds the deliveries
 //! is the consumers' and their users' matter.
 
+use std::time::Instant;
+
 use amqp_protocol::DeliveryTag;
 
 use crate::methods::basic;
 
 use super::connection::Connection;
 use super::content::Message;
+use super::durations::MEASURED;
 use super::event::ChannelKey;
 use crate::error::CallError;
 
@@ -43,18 +46,21 @@ impl Connection {
         match settlement {
             Settlement::Ack(ack) => {
                 self.send(key, &ack)?;
-                if ack.multiple {
-                    self.settle_through(key, ack.delivery_tag);
-                }
+                self.stats.deliveries_acked += self.note_settlement(key, ack.delivery_tag, ack.multiple);
             }
             Settlement::Nack(nack) => {
                 self.send(key, &nack)?;
+                let settled = self.note_settlement(key, nack.delivery_tag, nack.multiple);
                 if nack.multiple {
-                    self.settle_through(key, nack.delivery_tag);
                     self.forget_settled(key);
                 }
+                *self.given_back(nack.requeue) += settled;
             }
-            Settlement::Reject(reject) => self.send(key, &reject)?,
+            Settlement::Reject(reject) => {
+                self.send(key, &reject)?;
+                let settled = self.note_settlement(key, reject.delivery_tag, false);
+                *self.given_back(reject.requeue) += settled;
+            }
         }
         Ok(())
     }
@@ -109,8 +115,18 @@ impl Connection {
 
     /// The server has requeued what came on the channel and was not settled.
     pub(super) fn recovered(&mut self, key: ChannelKey) {
-        self.settle_through(key, DeliveryTag(0));
+        self.stats.deliveries_requeued += self.note_settlement(key, DeliveryTag(0), true);
         self.forget_settled(key);
+    }
+
+    /// A delivery came that must be settled.
+    pub(super) fn must_settle(&mut self, now: Instant, key: ChannelKey, delivery_tag: DeliveryTag) {
+        if let Some(channel) = self.channel_slot(key) {
+            let before = channel.unsettled.count();
+            channel.unsettled.push(now, delivery_tag.0);
+            let after = channel.unsettled.count();
+            self.stats.deliveries_unsettled = self.stats.deliveries_unsettled + after - before;
+        }
     }
 
     /// Takes note of a delivery's tag.
@@ -120,14 +136,40 @@ impl Connection {
         }
     }
 
-    /// Everything up to this tag is settled, 0 meaning what has come so far.
-    fn settle_through(&mut self, key: ChannelKey, delivery_tag: DeliveryTag) {
+    /// This delivery is settled, or everything up to it, 0 meaning what has come so far. Tells how many were not before.
+    fn note_settlement(&mut self, key: ChannelKey, delivery_tag: DeliveryTag, multiple: bool) -> u64 {
+        let mut just_settled = std::mem::take(&mut self.just_settled);
+        let mut count = 0;
+        let mut note = |received, several| {
+            count += several;
+            match just_settled.last_mut() {
+                _ if !MEASURED => {}
+                Some((last, settled)) if *last == received => *settled += several,
+                _ => just_settled.push((received, several)),
+            }
+        };
         if let Some(channel) = self.channel_slot(key) {
-            let through = match delivery_tag.0 {
-                0 => channel.delivered,
-                tag => tag,
-            };
-            channel.settled = channel.settled.max(through);
+            if multiple {
+                let through = match delivery_tag.0 {
+                    0 => channel.delivered,
+                    tag => tag,
+                };
+                channel.settled = channel.settled.max(through);
+                channel.unsettled.settle_through(through, note);
+            } else if let Some(received) = channel.unsettled.settle(delivery_tag.0) {
+                note(received, 1);
+            }
+        }
+        self.just_settled = just_settled;
+        self.stats.deliveries_unsettled -= count;
+        count as u64
+    }
+
+    /// What counts deliveries that were given back.
+    fn given_back(&mut self, requeue: bool) -> &mut u64 {
+        match requeue {
+            true => &mut self.stats.deliveries_requeued,
+            false => &mut self.stats.deliveries_rejected,
         }
     }
 

@@ -82,6 +82,9 @@ impl Connection {
         self.error = Some(error.clone());
         self.heartbeat.stop();
         self.gate.blocked = None;
+        for spells in [&mut self.blocked, &mut self.paused, &mut self.stalled] {
+            spells.end(now);
+        }
         self.end_authentication(&error);
         // What is queued still leaves ahead of a close of ours. Ahead of the server's own close it counts for nothing.
         let transmitted = match close {
@@ -106,6 +109,8 @@ impl Connection {
     /// Resolves what waited on a channel that is over, when the transport has taken this much of the outgoing stream.
     pub(super) fn resolve_channel(&mut self, mut channel: Channel, transmitted: u64, reason: &ChannelError) {
         let key = channel.key;
+        self.stats.channels -= 1;
+        self.stats.deliveries_unsettled -= channel.unsettled.count();
         self.drop_assembly(channel.assembly.as_ref());
         self.end_confirms(&mut channel, transmitted, reason);
         for expectation in channel.expectations {
@@ -121,7 +126,10 @@ impl Connection {
         self.end_consumers(key, reason);
         let reason = match channel.phase {
             Phase::Closing(reason) => reason,
-            Phase::Opening | Phase::Open => {
+            phase @ (Phase::Opening | Phase::Open) => {
+                if matches!(phase, Phase::Open) {
+                    self.stats.channel_ended(reason);
+                }
                 self.events.push_back(Event::ChannelEnded {
                     channel: key,
                     reason: reason.clone(),
@@ -145,6 +153,7 @@ impl Connection {
     pub(super) fn set_state(&mut self, state: State) {
         if self.state < state {
             self.state = state;
+            self.was_open |= state == State::Open;
             if state == State::Closed {
                 self.drop_outgoing();
             }

@@ -144,7 +144,7 @@ impl Connection {
             Some(blocked) => blocked.deadline,
             None => deadline(now, self.config.blocked_connection_timeout),
         };
-        self.stats.times_blocked += u64::from(self.gate.blocked.is_none());
+        self.blocked.begin(now);
         self.gate.blocked = Some(Blocked {
             reason: Arc::clone(&reason),
             deadline,
@@ -161,7 +161,8 @@ impl Connection {
     }
 
     /// connection.unblocked came.
-    pub(super) fn server_unblocks(&mut self) {
+    pub(super) fn server_unblocks(&mut self, now: Instant) {
+        self.blocked.end(now);
         self.gate.blocked = None;
         self.events.push_back(Event::Unblocked);
         self.open_gate();

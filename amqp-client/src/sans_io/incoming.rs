@@ -83,7 +83,7 @@ impl Connection {
                 Some(assembly) => {
                     self.drop_assembly(Some(&assembly));
                     if let Some(message) = assembly.finish() {
-                        self.receive_message(key, message)?;
+                        self.receive_message(now, key, message)?;
                     }
                 }
                 None => self.shed(),
@@ -97,7 +97,7 @@ impl Connection {
             Envelope::decode(payload).map_err(Violation::Malformed)?;
             match take_whole(input, frame_max, self.config.body_max).map_err(Violation::Malformed)? {
                 Lookahead::Incomplete => return Ok(false),
-                Lookahead::Whole(message) => self.receive_message(key, message)?,
+                Lookahead::Whole(message) => self.receive_message(now, key, message)?,
                 Lookahead::Scattered => {
                     let assembly = Assembly::new(&take_payload(input, frame_len));
                     self.assembling += assembly.footprint();
@@ -108,7 +108,7 @@ impl Connection {
             return Ok(true);
         }
         let payload = take_payload(input, frame_len);
-        self.receive_channel_method(key, payload)?;
+        self.receive_channel_method(now, key, payload)?;
         Ok(true)
     }
 
@@ -169,7 +169,7 @@ impl Connection {
                 self.server_blocks(now, blocked.reason.to_str_lossy().into());
             }
             (State::Open, connection::Method::Unblocked(_)) => {
-                self.server_unblocks();
+                self.server_unblocks(now);
             }
             (State::Open, connection::Method::UpdateSecretOk(_)) if self.secret_updated(&payload) => {}
             (_, connection::Method::Close(close)) => {
@@ -197,7 +197,12 @@ impl Connection {
         }
     }
 
-    fn receive_channel_method(&mut self, key: ChannelKey, payload: Bytes) -> Result<(), Violation> {
+    fn receive_channel_method(
+        &mut self,
+        now: Instant,
+        key: ChannelKey,
+        payload: Bytes,
+    ) -> Result<(), Violation> {
         let id = key.id;
         let payload = match self.dialect.receive_on_channel(id, payload)? {
             OnChannel::Method(payload) => payload,
@@ -218,10 +223,10 @@ impl Connection {
         };
         match method {
             Method::Basic(basic::Method::Ack(ack)) => {
-                self.receive_confirm(key, ack.delivery_tag, ack.multiple, true)?;
+                self.receive_confirm(now, key, ack.delivery_tag, ack.multiple, true)?;
             }
             Method::Basic(basic::Method::Nack(nack)) => {
-                self.receive_confirm(key, nack.delivery_tag, nack.multiple, false)?;
+                self.receive_confirm(now, key, nack.delivery_tag, nack.multiple, false)?;
             }
             Method::Basic(basic::Method::Cancel(cancel)) => {
                 self.cancelled_by_server(key, &cancel.consumer_tag);
@@ -258,7 +263,7 @@ impl Connection {
                     Method::Basic(basic::Method::CancelOk(cancel_ok)) => Some(&cancel_ok.consumer_tag),
                     _ => None,
                 };
-                self.receive_reply(key, method_id, tag, payload.clone(), None)
+                self.receive_reply(now, key, method_id, tag, payload.clone(), None)
                     .map_err(|NotExpected| unexpected)?;
             }
         }
@@ -269,6 +274,7 @@ impl Connection {
     /// basic.consume and basic.cancel are known by their tag, all others by their order.
     fn receive_reply(
         &mut self,
+        now: Instant,
         key: ChannelKey,
         id: MethodId,
         tag: Option<&ShortStr<'_>>,
@@ -298,7 +304,10 @@ impl Connection {
             content,
             unsettled,
         };
-        self.unsettled += usize::from(reply.unsettled && reply.content.is_some());
+        if let Some(message) = reply.content.as_ref().filter(|_| reply.unsettled) {
+            self.unsettled += 1;
+            self.must_settle(now, key, message.delivery_tag());
+        }
         match waiter {
             Waiter::Waiting(request) => {
                 self.call_deadlines.remove(&request);
@@ -313,12 +322,16 @@ impl Connection {
     }
 
     /// Hands a complete message to whom it is for.
-    fn receive_message(&mut self, key: ChannelKey, message: Message) -> Result<(), Violation> {
+    fn receive_message(&mut self, now: Instant, key: ChannelKey, message: Message) -> Result<(), Violation> {
         let channel = key.id;
         let target = match message.envelope().map_err(Violation::Malformed)? {
             Envelope::Deliver(deliver) => {
                 self.delivered(key, deliver.delivery_tag);
-                Target::Consumer(self.subscriber(key, deliver.consumer_tag.as_bytes())?)
+                let subscriber = self.subscriber(key, deliver.consumer_tag.as_bytes())?;
+                if subscriber.is_some_and(|subscriber| !subscriber.no_ack) {
+                    self.must_settle(now, key, deliver.delivery_tag);
+                }
+                Target::Consumer(subscriber)
             }
             Envelope::Return(_) => Target::Publisher,
             Envelope::GetOk(get_ok) => {
@@ -334,7 +347,7 @@ impl Connection {
             Target::Consumer(subscriber) => self.deliver(key, subscriber, message),
             Target::Publisher => self.receive_return(key, message),
             Target::Caller(octets) => self
-                .receive_reply(key, basic::GetOk::ID, None, octets, Some(message))
+                .receive_reply(now, key, basic::GetOk::ID, None, octets, Some(message))
                 .map_err(|NotExpected| Violation::UnexpectedMethod {
                     channel,
                     method: basic::GetOk::ID,

@@ -75,12 +75,13 @@ impl Connection {
         }
         if self.heartbeat.is_paused() {
             self.heartbeat.resume(now);
+            self.paused.end(now);
             if self.error.is_none() {
                 self.events.push_back(Event::ReadingResumed);
             }
         } else {
             self.heartbeat.pause();
-            self.stats.times_paused += 1;
+            self.paused.begin(now);
             self.events.push_back(Event::ReadingPaused);
         }
     }
@@ -144,9 +145,9 @@ impl Connection {
         let queue = std::mem::take(&mut consumer.queue);
         self.buffered.remove_all(std::mem::take(&mut consumer.held));
         let ran = consumer.end.replace(ConsumerEnd::Overflow).is_none();
-        self.stats.overflows += 1;
         self.events.push_back(Event::Readable(id));
         if ran {
+            self.stats.consumer_ended(&ConsumerEnd::Overflow);
             self.events.push_back(Event::ConsumerEnded {
                 channel: key,
                 consumer_tag: tag.clone(),
@@ -159,7 +160,7 @@ impl Connection {
                 let text = "a consumer without acknowledgements fell behind";
                 self.shut_channel(key, constants::RESOURCE_ERROR, text, ChannelError::Overflow);
             }
-            (false, _) => {}
+            (false, _) => self.stats.overflows += 1,
         }
         if !no_ack {
             // Behind the cancel: what is requeued would come right back to the consumer.

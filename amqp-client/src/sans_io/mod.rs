@@ -110,6 +110,7 @@ mod connection;
 mod consumers;
 mod content;
 mod deliveries;
+mod durations;
 mod ending;
 mod event;
 mod gate;
@@ -126,12 +127,15 @@ mod stats;
 mod tap;
 mod timers;
 mod transactions;
+mod unsettled;
 
 pub use confirms::ConfirmOptions;
 pub use connection::Connection;
 pub use content::Message;
 pub(crate) use content::READ_BUFFER;
 pub use deliveries::Settlement;
+#[cfg(feature = "metrics")]
+pub(crate) use durations::Durations;
 pub use event::{ChannelKey, ConsumerEnd, ConsumerId, Event, Reply, RequestId, State};
 pub use outgoing::Outgoing;
 pub use publishing::{Body, Published};

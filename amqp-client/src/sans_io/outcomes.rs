@@ -108,13 +108,14 @@ impl Connection {
     /// basic.ack or basic.nack came.
     pub(super) fn receive_confirm(
         &mut self,
+        now: Instant,
         key: ChannelKey,
         delivery_tag: DeliveryTag,
         multiple: bool,
         acknowledged: bool,
     ) -> Result<(), Violation> {
         self.with_confirms(key, |confirms, outside| {
-            confirms.settle(delivery_tag, multiple, acknowledged, outside)
+            confirms.settle(now, delivery_tag, multiple, acknowledged, outside)
         })
         .unwrap_or(Err(NeverPublished))
         .map_err(|NeverPublished| Violation::UnknownPublish {
@@ -157,6 +158,7 @@ impl Connection {
             key,
             events: &mut self.events,
             stats: &mut self.stats,
+            durations: &mut self.confirm_durations,
         };
         confirms.end(transmitted, reason, &mut outside);
         if channel.held || confirms.has_receipts() {
@@ -257,6 +259,7 @@ impl Connection {
             key,
             events: &mut self.events,
             stats: &mut self.stats,
+            durations: &mut self.confirm_durations,
         };
         (confirms, outside)
     }

@@ -34,13 +34,17 @@ impl Connection {
             self.abandon(now, ConnectionError::HeartbeatTimedOut);
         }
         if self.must_write() {
-            self.stalled_since.get_or_insert(now);
+            self.stalled.begin(now);
         }
         if self.stall_at().is_some_and(|at| at <= now) {
             self.abandon(now, ConnectionError::WriteTimedOut);
         }
         // Octets that wait for the transport say as much as a heartbeat behind them would.
-        if self.backlog() == 0 && self.heartbeat.send_at().is_some_and(|at| at <= now) {
+        if self.backlog() == 0
+            && let Some(due) = self.heartbeat.send_at().filter(|at| *at <= now)
+        {
+            self.stats.heartbeats_sent += 1;
+            self.stats.heartbeat_lag = now.saturating_duration_since(due);
             self.put(|octets| octets.extend_from_slice(&frame::HEARTBEAT));
             self.heartbeat.sent(now);
         }
@@ -91,7 +95,7 @@ impl Connection {
         if !self.must_write() {
             return None;
         }
-        match self.stalled_since {
+        match self.stalled.begun() {
             Some(since) => deadline(since, self.config.write_timeout),
             None => Some(self.heartbeat.last_sent()),
         }

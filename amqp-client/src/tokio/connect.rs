@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::dialect::Protocol;
 use crate::error::{ConnectError, ConnectPhase, ConnectionError, FailedAttempt, TransportError};
 use crate::handle::Connection;
+use crate::metrics;
 use crate::options::{ConnectOptions, Host, TcpOptions};
 #[cfg(feature = "tls-no-provider")]
 use crate::tls::{TlsError, TlsStream};
@@ -113,6 +114,7 @@ async fn try_hosts(
         let addresses = match look_up(&host, options.connection_timeout).await {
             Ok(addresses) => addresses,
             Err(error) => {
+                metrics::attempted(&options.config, Some(ConnectPhase::Resolve));
                 failed.push(FailedAttempt {
                     host,
                     address: None,
@@ -149,9 +151,13 @@ async fn try_revisions(
     let mut config = config.clone();
     loop {
         let (phase, error) = match try_address(options, config.clone(), host, address).await {
-            Ok(connection) => return ControlFlow::Break(Some(connection)),
+            Ok(connection) => {
+                metrics::attempted(&config, None);
+                return ControlFlow::Break(Some(connection));
+            }
             Err(failure) => failure,
         };
+        metrics::attempted(&config, Some(phase));
         let offered = match error {
             ConnectionError::VersionRefused { offered, .. } if options.protocol_fallback => {
                 Protocol::of(offered)

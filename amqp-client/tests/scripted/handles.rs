@@ -367,7 +367,7 @@ fn what_happens_while_the_driver_falls_asleep_is_not_overlooked() {
     config.call_timeout = Duration::from_secs(3600);
     let mut session = Session::open_with(config);
     let channel = session.open_channel();
-    session.send(0, &connection::Blocked::default());
+    session.send(1, &channel::Flow { active: false });
     let mut call = channel.queue_declare("q").into_future();
     assert!(poll(&mut call).is_pending());
     session.drive();

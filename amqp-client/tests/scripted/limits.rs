@@ -43,11 +43,11 @@ fn consume_no_ack(peer: &mut Peer, key: ChannelKey, tag: &'static str) -> Consum
 
 /// Sends deliveries for as long as the consumer runs; how many there were.
 fn overflow(peer: &mut Peer, channel: u16, tag: &'static str) -> u64 {
-    let overflows = peer.core.stats().overflows;
+    let overflows = peer.core.stats(peer.now).overflows;
     for number in 1.. {
         assert!(peer.core.wants_read());
         peer.feed(&delivery(channel, tag, number, &[0; 1000], 2000));
-        let stats = peer.core.stats();
+        let stats = peer.core.stats(peer.now);
         assert!(stats.octets_buffered <= HARD + ONE, "{stats:?}");
         if stats.overflows > overflows {
             return number;
@@ -82,7 +82,7 @@ fn invariant_11_endless_deliveries_while_a_call_waits_end_the_consumer_and_not_t
         peer.feed(&delivery(1, "behind", number, &[0; 1000], 2000));
     }
     assert_eq!(peer.sent().len(), 1000);
-    assert!(peer.core.stats().octets_buffered < ONE);
+    assert!(peer.core.stats(peer.now).octets_buffered < ONE);
     assert!(matches!(
         peer.core.next_delivery(behind),
         Some(Err(ConsumerEnd::Overflow))
@@ -95,7 +95,7 @@ fn invariant_11_endless_deliveries_while_a_call_waits_end_the_consumer_and_not_t
     peer.send(1, &declare_ok("q"));
     assert_eq!(queue_of(&mut peer, call), "q");
     assert_eq!(peer.core.next_delivery(other).unwrap().unwrap().body(), b"x");
-    assert_eq!(peer.core.stats().octets_buffered, 0);
+    assert_eq!(peer.core.stats(peer.now).octets_buffered, 0);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn invariant_11_a_consumer_without_acknowledgements_takes_its_channel_with_it() 
     assert_eq!(close.reply_code, constants::RESOURCE_ERROR);
     // What comes before close-ok is thrown away.
     peer.feed(&delivery(1, "behind", 1, &[0; 1000], 2000));
-    assert!(peer.core.stats().octets_buffered < ONE);
+    assert!(peer.core.stats(peer.now).octets_buffered < ONE);
     assert!(matches!(
         peer.core.next_delivery(behind),
         Some(Err(ConsumerEnd::Overflow))
@@ -171,10 +171,10 @@ fn invariant_11_messages_are_bounded_by_number_and_the_one_with_most_of_them_end
     for number in 51..=400 {
         peer.feed(&delivery(1, "small", number, b"", 10));
     }
-    assert_eq!(peer.core.stats().messages_buffered, 400);
-    assert_eq!(peer.core.stats().overflows, 0);
+    assert_eq!(peer.core.stats(peer.now).messages_buffered, 400);
+    assert_eq!(peer.core.stats(peer.now).overflows, 0);
     peer.feed(&delivery(1, "large", 401, b"", 10));
-    assert_eq!(peer.core.stats().messages_buffered, 51);
+    assert_eq!(peer.core.stats(peer.now).messages_buffered, 51);
     assert!(matches!(
         peer.core.next_delivery(many_small),
         Some(Err(ConsumerEnd::Overflow))
@@ -197,7 +197,7 @@ fn invariant_11_what_a_message_takes_beside_its_octets_counts() {
     let octets = size_of::<amqp_client::Message>() + delivery(1, "c", 1, b"", 10).len();
     assert!(messages as usize * octets < SOFT, "{messages}");
     while peer.core.next_delivery(consumer).is_some() {}
-    assert_eq!(peer.core.stats().octets_buffered, 0);
+    assert_eq!(peer.core.stats(peer.now).octets_buffered, 0);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn all_that_is_held_can_be_given_back_before_any_of_it_is_taken() {
     peer.core.call(peer.now, key, declare("q")).unwrap();
     let mut messages = 0;
     // The smallest there are, so the most answers.
-    while peer.core.stats().overflows == 0 {
+    while peer.core.stats(peer.now).overflows == 0 {
         messages += 1;
         peer.feed(&delivery(1, "c", messages, b"", 10));
     }
@@ -236,7 +236,7 @@ fn invariant_11_half_assembled_bodies_count_and_the_largest_is_thrown_away() {
         for id in 1..=100 {
             assert!(peer.core.wants_read());
             peer.feed(&body_frames(id, &[0; 1000], 2000));
-            assert!(peer.core.stats().octets_buffered <= HARD + ONE);
+            assert!(peer.core.stats(peer.now).octets_buffered <= HARD + ONE);
         }
     }
     let messages: Vec<_> = consumers
@@ -252,7 +252,7 @@ fn invariant_11_half_assembled_bodies_count_and_the_largest_is_thrown_away() {
                 .count()
         )
     );
-    assert_eq!(peer.core.stats().octets_buffered, 0);
+    assert_eq!(peer.core.stats(peer.now).octets_buffered, 0);
     peer.send(1, &declare_ok("q"));
     assert_eq!(queue_of(&mut peer, call), "q");
 }
@@ -280,7 +280,7 @@ fn a_message_larger_than_the_soft_limit_is_read_to_its_end() {
     let message = peer.core.next_delivery(consumer).unwrap().unwrap();
     assert_eq!(message.body().len(), 2 * SOFT);
     assert!(peer.core.wants_read());
-    assert_eq!(peer.core.stats().octets_buffered, 0);
+    assert_eq!(peer.core.stats(peer.now).octets_buffered, 0);
 }
 
 #[test]
@@ -296,9 +296,9 @@ fn what_was_half_assembled_is_forgotten_with_its_channel() {
         ]
         .concat(),
     );
-    assert!(peer.core.stats().octets_buffered > 9000);
+    assert!(peer.core.stats(peer.now).octets_buffered > 9000);
     peer.send(1, &channel::Close::default());
-    assert_eq!(peer.core.stats().octets_buffered, 0);
+    assert_eq!(peer.core.stats(peer.now).octets_buffered, 0);
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn a_pause_is_told_and_counted_once_and_ends_when_half_is_taken() {
     peer.advance(Duration::ZERO);
     assert_eq!(pauses(&mut peer), [false]);
     assert_eq!(peer.core.poll_timeout(), None);
-    assert_eq!(peer.core.stats().times_paused, 1);
+    assert_eq!(peer.core.stats(peer.now).times_paused, 1);
 }
 
 #[test]
@@ -366,21 +366,21 @@ fn a_publish_that_waits_for_its_confirm_keeps_reading_on() {
         peer.feed(&delivery(1, "c", number, &[0; 1000], 2000));
     }
     assert!(peer.core.wants_read());
-    assert_eq!(peer.core.stats().publishes_unconfirmed, 1);
+    assert_eq!(peer.core.stats(peer.now).publishes_unconfirmed, 1);
     let ack = basic::Ack {
         delivery_tag: DeliveryTag(1),
         multiple: false,
     };
     peer.send(1, &ack);
     assert!(!peer.core.wants_read());
-    let stats = peer.core.stats();
+    let stats = peer.core.stats(peer.now);
     assert_eq!((stats.publishes_unconfirmed, stats.messages_confirmed), (0, 1));
 }
 
 #[test]
 fn counts_are_of_what_came_and_went() {
     let mut peer = peer();
-    let before = peer.core.stats();
+    let before = peer.core.stats(peer.now);
     let key = peer.open_channel();
     let consumer = peer.consume(key, "c");
     let octets = [delivery(1, "c", 1, b"x", 10), delivery(1, "c", 2, b"y", 10)].concat();
@@ -391,7 +391,7 @@ fn counts_are_of_what_came_and_went() {
     peer.core.wait_to_publish(peer.now, key).unwrap();
     peer.core.next_delivery(consumer).unwrap().unwrap();
     peer.feed(&[method_frame(1, &basic::Return::default()), header_frame(1, 0)].concat());
-    let stats = peer.core.stats();
+    let stats = peer.core.stats(peer.now);
     assert_eq!(
         (
             stats.messages_delivered,
@@ -415,13 +415,13 @@ fn counts_are_of_what_came_and_went() {
     assert!(stats.octets_received > before.octets_received + octets.len() as u64);
     assert!(stats.octets_to_send > 0);
     let sent = peer.octets().len() as u64;
-    let after = peer.core.stats();
+    let after = peer.core.stats(peer.now);
     assert_eq!(after.octets_sent, stats.octets_sent + sent);
     assert_eq!((after.octets_to_send, sent), (0, stats.octets_to_send));
     assert_eq!(peer.core.state(), State::Open);
     // What a connection that is over had queued never leaves.
     peer.core.call(peer.now, key, declare("q")).unwrap();
-    assert!(peer.core.stats().octets_to_send > 0);
+    assert!(peer.core.stats(peer.now).octets_to_send > 0);
     peer.core.receive_eof(peer.now);
-    assert_eq!(peer.core.stats().octets_to_send, 0);
+    assert_eq!(peer.core.stats(peer.now).octets_to_send, 0);
 }

@@ -12,6 +12,8 @@ mod handles;
 mod handshake;
 mod hostile;
 mod limits;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod overtaking;
 mod peer;
 mod pitfalls;
@@ -20,6 +22,8 @@ mod publishers;
 mod publishing;
 mod receiving;
 mod recording;
+#[cfg(feature = "metrics")]
+mod recorded;
 mod requests;
 mod returns;
 mod secrets;

@@ -99,12 +99,12 @@ proptest! {
         let at = at % octets.len();
         octets[at] = octet;
         peer = peer.by(step);
-        let before = peer.core.stats().octets_received;
+        let before = peer.core.stats(peer.now).octets_received;
         peer.feed(&octets);
         let seen = log.take();
         let hidden = seen.iter().any(|seen| seen.redacted);
         let shown = octets_of(&seen, Sender::Server);
-        let taken = (peer.core.stats().octets_received - before) as usize;
+        let taken = (peer.core.stats(peer.now).octets_received - before) as usize;
         prop_assert!(hidden || octets.starts_with(&shown));
         prop_assert!(hidden || shown.len() >= taken, "{} of {taken}", shown.len());
         for frame in &seen {

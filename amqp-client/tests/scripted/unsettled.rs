@@ -214,7 +214,7 @@ fn a_shutdown_waits_for_confirms_and_the_stats_count_what_became_of_publishes() 
     peer.octets();
     peer.send(1, &nack(1, false));
     peer.send(1, &ack(2, false));
-    let stats = peer.core.stats();
+    let stats = peer.core.stats(peer.now);
     assert_eq!((stats.messages_published, stats.publishes_unconfirmed), (4, 2));
     peer.core.shutdown(peer.now, Duration::from_secs(30));
     peer.advance(Duration::ZERO);
@@ -226,7 +226,7 @@ fn a_shutdown_waits_for_confirms_and_the_stats_count_what_became_of_publishes() 
     assert!(peer.sent()[0].is::<connection::Close<'_>>());
     let left = peer.core.unfinished().unwrap();
     assert_eq!(left.publishes_unconfirmed, 1);
-    let stats = peer.core.stats();
+    let stats = peer.core.stats(peer.now);
     let ended = (
         stats.messages_confirmed,
         stats.messages_nacked,

@@ -1,0 +1,469 @@
+//! Metrics: what there is of them, that each moves as it should, and by how much.
+
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use amqp_client::metrics::{CATALOGUE, Kind};
+use amqp_client::protocol::v0_9_1::{basic, channel, connection, constants};
+use amqp_client::protocol::{DeliveryTag, ShortStr};
+use amqp_client::{Config, Connection, Publisher, Receipt};
+use metrics::with_local_recorder;
+use metrics_util::debugging::DebuggingRecorder;
+
+use crate::peer::{body_frames, channel_close, delivery, header_frame, method_frame};
+use crate::publishers::publisher_with;
+use crate::recorded::{Recorded, in_catalogue};
+use crate::wire::{Session, next, poll, ready};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn config() -> Config {
+    Config::default().connection_name("orders")
+}
+
+/// Runs a test with a session whose driver tells a recorder of its own.
+fn recorded(config: Config, test: impl FnOnce(&mut Session, &mut Recorded)) {
+    let recorder = DebuggingRecorder::new();
+    with_local_recorder(&recorder, || {
+        let mut session = Session::open_with(config);
+        test(&mut session, &mut Recorded::new(&recorder, "orders"));
+    });
+}
+
+fn publish(publisher: &Publisher) -> Receipt {
+    ready(publisher.publish("", "q", "x").into_future()).unwrap()
+}
+
+fn confirm(session: &mut Session, delivery_tag: u64, multiple: bool) {
+    let ack = basic::Ack {
+        delivery_tag: DeliveryTag(delivery_tag),
+        multiple,
+    };
+    session.send(1, &ack);
+}
+
+/// Whether durations are these, as exactly as histograms have them.
+#[track_caller]
+fn assert_durations(mut actual: Vec<f64>, expected: &[f64]) {
+    actual.sort_by(f64::total_cmp);
+    let close = |(actual, expected): (&f64, &f64)| (actual - expected).abs() <= expected * 0.032;
+    assert!(
+        actual.len() == expected.len() && actual.iter().zip(expected).all(close),
+        "{actual:?} instead of {expected:?}"
+    );
+}
+
+#[test]
+fn the_recorder_sees_what_the_catalogue_lists_from_the_beginning() {
+    recorded(config(), |_, recorded| {
+        // No socket was connected.
+        let mut expected = in_catalogue();
+        expected.retain(|metric| !metric.starts_with("amqp_client_connect_attempts_total"));
+        assert_eq!(recorded.seen(), &expected);
+    });
+}
+
+#[test]
+fn names_are_those_that_prometheus_recommends() {
+    for metric in CATALOGUE {
+        let name = metric.name;
+        let of_kind = match metric.kind {
+            Kind::Counter => name.ends_with("_total"),
+            Kind::Gauge | Kind::Histogram => !name.ends_with("_total"),
+            _ => false,
+        };
+        let unit = match metric.unit {
+            metrics::Unit::Count => "",
+            metrics::Unit::Bytes => "_bytes",
+            metrics::Unit::Milliseconds => "_milliseconds",
+            metrics::Unit::Seconds => "_seconds",
+            unit => panic!("{name}: {unit:?}"),
+        };
+        let stem = name.strip_suffix("_total").unwrap_or(name);
+        assert!(of_kind && stem.ends_with(unit), "{name}");
+        let letters = |character: char| character.is_ascii_lowercase() || character == '_';
+        assert!(
+            name.starts_with("amqp_client_") && name.chars().all(letters),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn publishes_and_what_became_of_them_are_counted_and_timed() {
+    recorded(config(), |session, recorded| {
+        let channel = session.open_channel();
+        let publisher = publisher_with(session, &channel, |select| select.confirm_timeout(100 * SECOND));
+        let _receipts: Vec<_> = (0..3).map(|_| publish(&publisher)).collect();
+        session.drive();
+        assert_eq!(recorded.sum("messages_published_total"), 3);
+        assert_eq!(recorded.sum("publishes_unconfirmed"), 3);
+        session.advance(2 * SECOND);
+        confirm(session, 2, true);
+        let nack = basic::Nack {
+            delivery_tag: DeliveryTag(3),
+            ..Default::default()
+        };
+        session.advance(3 * SECOND);
+        session.send(1, &nack);
+        assert_eq!(recorded.sum("publish_outcomes_total confirmed"), 2);
+        assert_eq!(recorded.sum("publish_outcomes_total nacked"), 1);
+        assert_eq!(recorded.sum("publishes_unconfirmed"), 0);
+        assert_durations(recorded.values("confirm_duration_seconds"), &[2.0, 2.0, 5.0]);
+
+        // A message that comes back.
+        ready(channel.basic_publish("", "q", "x").into_future()).unwrap();
+        let returned = basic::Return {
+            reply_code: constants::NO_ROUTE,
+            ..Default::default()
+        };
+        session.feed(
+            &[
+                method_frame(1, &returned),
+                header_frame(1, 1),
+                body_frames(1, b"x", 9),
+            ]
+            .concat(),
+        );
+        confirm(session, 4, false);
+        assert_eq!(recorded.sum("publish_outcomes_total returned"), 1);
+
+        // One that the server forgets, and one that the transport does not take before the channel's end.
+        let _late = publish(&publisher);
+        session.advance(101 * SECOND);
+        assert_eq!(recorded.sum("publish_outcomes_total unknown"), 1);
+        session.set_room(0);
+        let _unsent = publish(&publisher);
+        session.drive();
+        assert!(recorded.sum("send_backlog_bytes") > 0);
+        session.send(1, &channel_close(constants::NOT_FOUND, "no"));
+        assert_eq!(recorded.sum("publish_outcomes_total not_sent"), 1);
+        assert_eq!(recorded.sum("publish_outcomes_total unknown"), 1);
+        assert_eq!(recorded.values("confirm_duration_seconds").len(), 4);
+        assert_eq!(recorded.sum("messages_published_total"), 6);
+        let stats = session.connection.stats();
+        assert_eq!((stats.messages_given_up, stats.messages_not_sent), (2, 1));
+    });
+}
+
+#[test]
+fn deliveries_and_what_became_of_them_are_counted_and_timed() {
+    recorded(config().heartbeat(60), |session, recorded| {
+        let channel = session.open_channel();
+        let mut consumer = session.consume(&channel, "c");
+        let feed = |session: &mut Session, tags: std::ops::RangeInclusive<u64>| {
+            let octets: Vec<_> = tags.map(|tag| delivery(1, "c", tag, b"body", 9)).collect();
+            session.feed(&octets.concat());
+        };
+        feed(session, 1..=4);
+        assert_eq!(recorded.sum("messages_delivered_total"), 4);
+        assert_eq!(recorded.sum("messages_buffered"), 4);
+        assert!(recorded.sum("buffered_bytes") > 4 * 4);
+        assert_eq!(recorded.sum("deliveries_unsettled"), 4);
+        let [first, second, third, fourth] = std::array::from_fn(|_| next(&mut consumer).unwrap());
+        // Nothing wakes the driver, but it looks again.
+        assert!(session.timer() <= Some(SECOND), "{:?}", session.timer());
+        session.advance(SECOND);
+        assert_eq!(recorded.sum("messages_buffered"), 0);
+        assert_eq!(recorded.sum("buffered_bytes"), 0);
+        assert!(session.timer() > Some(SECOND), "{:?}", session.timer());
+
+        session.advance(SECOND);
+        feed(session, 5..=8);
+        ready(third.reject()).unwrap();
+        session.drive();
+        assert_durations(recorded.values("settle_duration_seconds"), &[2.0]);
+        session.advance(SECOND);
+        drop(fourth);
+        ready(second.ack_multiple()).unwrap();
+        ready(first.ack()).unwrap_err();
+        session.drive();
+        assert_eq!(recorded.sum("deliveries_settled_total acked"), 2);
+        assert_eq!(recorded.sum("deliveries_settled_total rejected"), 1);
+        assert_eq!(recorded.sum("deliveries_settled_total requeued"), 1);
+        assert_eq!(recorded.sum("deliveries_unsettled"), 4);
+        assert_durations(recorded.values("settle_duration_seconds"), &[2.0, 3.0, 3.0, 3.0]);
+
+        // A message that leaves together with others, half a second later.
+        let fifth = next(&mut consumer).unwrap();
+        session.set_room(0);
+        ready(fifth.requeue_multiple()).unwrap();
+        session.drive();
+        assert_eq!(recorded.sum("deliveries_settled_total requeued"), 2);
+        session.set_room(usize::MAX);
+        session.advance(SECOND / 2);
+        assert_durations(
+            recorded.values("settle_duration_seconds"),
+            &[1.5, 2.0, 3.0, 3.0, 3.0],
+        );
+
+        // The server requeues what is left.
+        ready(channel.basic_recover_async().into_future()).unwrap();
+        session.drive();
+        assert_eq!(recorded.sum("deliveries_settled_total requeued"), 5);
+        assert_eq!(recorded.sum("deliveries_unsettled"), 0);
+    });
+}
+
+#[test]
+fn what_was_never_settled_is_not_counted_and_ends_with_its_channel() {
+    recorded(config(), |session, recorded| {
+        let channel = session.open_channel();
+        let _consumer = session.consume(&channel, "c");
+        session.feed(&delivery(1, "c", 1, b"body", 9));
+        assert_eq!(recorded.sum("deliveries_unsettled"), 1);
+        assert_eq!(recorded.sum("consumers"), 1);
+        session.send(1, &channel_close(constants::PRECONDITION_FAILED, "late"));
+        assert_eq!(recorded.sum("deliveries_unsettled"), 0);
+        assert_eq!(recorded.sum("consumers"), 0);
+        assert_eq!(recorded.sum("channels"), 0);
+        assert_eq!(recorded.sum("deliveries_settled_total requeued"), 0);
+        assert_eq!(recorded.sum("channels_closed_total server"), 1);
+        assert_eq!(recorded.sum("consumers_ended_total channel"), 1);
+    });
+}
+
+#[test]
+fn channels_and_consumers_are_counted_by_how_they_end() {
+    let mut config = config();
+    config.receive_buffer_messages = 2;
+    config.call_timeout = SECOND;
+    recorded(config, |session, recorded| {
+        let channels: [_; 4] = std::array::from_fn(|_| session.open_channel());
+        let [cancelling, server, overflowing, lost] = &channels;
+        drop(session.consume(cancelling, "dropped"));
+        let _cancelled = session.consume(server, "server");
+        let cancel = basic::Cancel {
+            consumer_tag: ShortStr::from_static("server"),
+            no_wait: true,
+        };
+        session.send(2, &cancel);
+        let _overflows = session.consume(overflowing, "overflow");
+        let _lost = session.consume(lost, "lost");
+        assert_eq!(recorded.sum("consumers_started_total"), 4);
+        assert_eq!(recorded.sum("consumers"), 2);
+        assert_eq!(recorded.sum("consumers_ended_total client"), 1);
+        assert_eq!(recorded.sum("consumers_ended_total server"), 1);
+
+        // Reading goes on while a call waits, until there are four times too many.
+        let mut call = cancelling.queue_declare("q").into_future();
+        assert!(poll(&mut call).is_pending());
+        let many: Vec<_> = (1..=9).map(|tag| delivery(3, "overflow", tag, b"x", 9)).collect();
+        session.feed(&many.concat());
+        assert_eq!(recorded.sum("consumers_ended_total overflow"), 1);
+        assert_eq!(recorded.sum("deliveries_settled_total requeued"), 9);
+        assert_eq!(recorded.sum("requests_waiting"), 1);
+
+        // Two calls without a reply, and what they belonged to is over.
+        let mut second = cancelling.queue_declare("q").into_future();
+        assert!(poll(&mut second).is_pending());
+        session.advance(2 * SECOND);
+        assert_eq!(recorded.sum("requests_waiting"), 0);
+        assert_eq!(recorded.sum("channels_closed_total given_up"), 1);
+        assert_eq!(recorded.sum("channels_opened_total"), 4);
+        session.send(1, &channel::CloseOk {});
+        let mut closing = Box::pin(server.close());
+        assert!(poll(&mut closing).is_pending());
+        session.send(2, &channel::CloseOk {});
+        assert_eq!(recorded.sum("channels_closed_total client"), 1);
+        assert_eq!(recorded.sum("channels"), 2);
+        session.end_stream();
+        session.drive();
+        assert_eq!(recorded.sum("channels_closed_total connection"), 2);
+        assert_eq!(recorded.sum("consumers_ended_total channel"), 1);
+    });
+}
+
+#[test]
+fn time_under_connection_blocked_is_counted_while_it_lasts() {
+    recorded(config(), |session, recorded| {
+        let channel = session.open_channel();
+        session.send(0, &connection::Blocked::default());
+        let mut publish = channel.basic_publish("", "q", "x").into_future();
+        assert!(poll(&mut publish).is_pending());
+        for seconds in 1..=3 {
+            session.advance(SECOND);
+            assert_eq!(recorded.sum("blocked_total"), 1);
+            assert_eq!(recorded.sum("blocked_milliseconds_total"), 1000 * seconds);
+            assert_eq!(recorded.sum("publishes_waiting"), 1);
+        }
+        session.advance(SECOND / 2);
+        session.send(0, &connection::Unblocked {});
+        session.advance(9 * SECOND);
+        assert!(poll(&mut publish).is_ready());
+        session.drive();
+        assert_eq!(recorded.sum("blocked_milliseconds_total"), 3500);
+        assert_eq!(recorded.sum("publishes_waiting"), 0);
+        assert_eq!(session.connection.stats().time_blocked, 7 * SECOND / 2);
+    });
+}
+
+#[test]
+fn time_in_which_reading_is_paused_is_counted() {
+    let mut config = config();
+    config.receive_buffer_messages = 1;
+    recorded(config, |session, recorded| {
+        let channel = session.open_channel();
+        let mut consumer = session.consume(&channel, "c");
+        let two = [delivery(1, "c", 1, b"x", 9), delivery(1, "c", 2, b"x", 9)].concat();
+        session.feed(&two);
+        session.advance(5 * SECOND);
+        assert_eq!(recorded.sum("reading_paused_total"), 1);
+        assert_eq!(recorded.sum("reading_paused_milliseconds_total"), 5000);
+        for _ in 0..2 {
+            ready(next(&mut consumer).unwrap().ack()).unwrap();
+        }
+        session.drive();
+        session.advance(5 * SECOND);
+        assert_eq!(recorded.sum("reading_paused_milliseconds_total"), 5000);
+    });
+}
+
+#[test]
+fn write_stalls_are_counted_and_how_long_they_last() {
+    recorded(config(), |session, recorded| {
+        let channel = session.open_channel();
+        for _ in 0..2 {
+            session.set_room(0);
+            ready(channel.basic_publish("", "q", "x").into_future()).unwrap();
+            session.drive();
+            session.advance(2 * SECOND);
+            assert!(recorded.sum("send_backlog_bytes") > 0);
+            session.set_room(usize::MAX);
+            session.drive();
+            session.advance(2 * SECOND);
+            assert_eq!(recorded.sum("send_backlog_bytes"), 0);
+        }
+        assert_eq!(recorded.sum("write_stalls_total"), 2);
+        assert_eq!(recorded.sum("write_stalls_milliseconds_total"), 4000);
+        assert_eq!(
+            recorded.sum("sent_bytes_total"),
+            session.connection.stats().octets_sent
+        );
+        assert_eq!(
+            recorded.sum("received_bytes_total"),
+            session.connection.stats().octets_received
+        );
+    });
+}
+
+#[test]
+fn a_driver_that_is_polled_late_shows_in_the_lag_of_heartbeats() {
+    recorded(config().heartbeat(10), |session, recorded| {
+        assert!(recorded.values("heartbeat_lag_seconds").is_empty());
+        session.advance(5 * SECOND);
+        assert_durations(recorded.values("heartbeat_lag_seconds"), &[0.0]);
+        session.advance(8 * SECOND);
+        assert_durations(recorded.values("heartbeat_lag_seconds"), &[0.0, 3.0]);
+        let stats = session.connection.stats();
+        assert_eq!((stats.heartbeats_sent, stats.heartbeat_lag), (2, 3 * SECOND));
+    });
+}
+
+/// Ends a connection that has something of everything, and gives the reason that is counted.
+fn reason_of(end: impl FnOnce(&mut Session, Connection)) -> String {
+    let mut reason = String::new();
+    let config = config()
+        .heartbeat(10)
+        .write_timeout(15 * SECOND)
+        .blocked_connection_timeout(19 * SECOND);
+    recorded(config, |session, recorded| {
+        let channel = session.open_channel();
+        let consumer = session.consume(&channel, "c");
+        let publisher = publisher_with(session, &channel, |select| select);
+        let _receipt = publish(&publisher);
+        session.feed(&delivery(1, "c", 1, b"x", 9));
+        session.set_room(0);
+        ready(channel.basic_publish("", "q", "x").into_future()).unwrap();
+        let mut call = channel.queue_declare("q").into_future();
+        assert!(poll(&mut call).is_pending());
+        session.drive();
+        let levels = [
+            "connections",
+            "channels",
+            "publishes_unconfirmed",
+            "deliveries_unsettled",
+            "messages_buffered",
+            "buffered_bytes",
+            "consumers",
+            "requests_waiting",
+            "send_backlog_bytes",
+        ];
+        assert_eq!(
+            recorded.levels(),
+            levels.map(|name| format!("amqp_client_{name}"))
+        );
+        assert_eq!(recorded.sum("connections_opened_total"), 1);
+        end(session, session.connection.clone());
+        session.drive();
+        assert_eq!(recorded.levels(), [""; 0]);
+        let closed = CATALOGUE
+            .iter()
+            .find(|metric| metric.name == "amqp_client_connections_closed_total");
+        let reasons = closed.unwrap().label_values();
+        let counted =
+            reasons.filter(|reason| recorded.sum(&format!("connections_closed_total {reason}")) == 1);
+        let counted: Vec<_> = counted.collect();
+        assert_eq!(counted.len(), 1, "{counted:?}");
+        reason = counted[0].to_owned();
+        drop(consumer);
+    });
+    reason
+}
+
+#[test]
+fn a_connection_takes_its_share_of_the_gauges_with_it_and_says_why_it_ended() {
+    let closed = reason_of(|session, connection| {
+        session.set_room(usize::MAX);
+        let mut closing = Box::pin(connection.close());
+        assert!(poll(&mut closing).is_pending());
+        session.send(0, &connection::CloseOk {});
+    });
+    assert_eq!(closed, "client");
+    let by_server = reason_of(|session, _| {
+        session.set_room(usize::MAX);
+        session.send(
+            0,
+            &connection::Close {
+                reply_code: constants::CONNECTION_FORCED,
+                ..Default::default()
+            },
+        );
+    });
+    assert_eq!(by_server, "server");
+    assert_eq!(reason_of(|session, _| session.end_stream()), "transport");
+    assert_eq!(reason_of(|session, _| session.drop_driver()), "driver");
+    let silent = reason_of(|session, _| {
+        session.set_room(usize::MAX);
+        session.advance(21 * SECOND);
+    });
+    assert_eq!(silent, "heartbeat");
+    assert_eq!(reason_of(|session, _| session.advance(16 * SECOND)), "write");
+    let blocked = reason_of(|session, _| {
+        session.send(0, &connection::Blocked::default());
+        session.advance(39 * SECOND / 2);
+    });
+    assert_eq!(blocked, "blocked");
+    let violation = reason_of(|session, _| {
+        session.set_room(usize::MAX);
+        session.send(7, &channel::OpenOk {});
+        session.send(0, &connection::CloseOk {});
+    });
+    assert_eq!(violation, "violation");
+}
+
+#[test]
+fn connections_of_one_name_add_up() {
+    recorded(config(), |first, recorded| {
+        let mut second = Session::open_with(config());
+        let _other = Session::open_with(Config::default().connection_name("other"));
+        let _channels = (first.open_channel(), second.open_channel(), second.open_channel());
+        assert_eq!(recorded.sum("connections"), 2);
+        assert_eq!(recorded.sum("channels"), 3);
+        second.end_stream();
+        second.drive();
+        assert_eq!(recorded.sum("connections"), 1);
+        assert_eq!(recorded.sum("channels"), 1);
+        assert_eq!(recorded.sum("channels_opened_total"), 3);
+    });
+}
