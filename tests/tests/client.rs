@@ -2,7 +2,9 @@
 
 use std::error::Error;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use amqp_client::metrics::CATALOGUE;
 use amqp_client::protocol::table::FieldArray;
 use amqp_client::protocol::v0_9_1::basic;
 use amqp_client::protocol::{FieldTable, FieldValue};
@@ -10,7 +12,8 @@ use amqp_client::{Connection, Delivery, State, tokio::connect};
 use amqp_tests::broker::Broker;
 use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 
 const MESSAGES: usize = 10_000;
 const LARGEST: usize = 3 << 20;
@@ -134,6 +137,96 @@ async fn worker_finishes_what_it_has_begun_when_it_is_told_to_stop() {
     let left = channel.queue_declare("orders").passive().await.unwrap();
     assert_eq!(left.message_count, 0);
     connection.close().await.unwrap();
+}
+
+/// What the example answers to a request of this path.
+async fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn prometheus_gets_what_the_catalogue_lists() {
+    let mut example = tokio::process::Command::new(env!("CARGO"))
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "amqp-client",
+            "--features",
+            "metrics",
+        ])
+        .args(["--example", "prometheus"])
+        .env("AMQP_URL", own_vhost("prometheus"))
+        .env("LISTEN", "127.0.0.1:0")
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(example.stdout.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().expect("it does not serve");
+    let address = line
+        .strip_prefix("serves http://")
+        .and_then(|rest| rest.strip_suffix("/metrics"));
+    let address = address.unwrap_or_else(|| panic!("{line}"));
+
+    // Two orders are served within two seconds, or on a busy machine somewhat later.
+    let acked = r#"amqp_client_deliveries_settled_total{connection="orders",outcome="acked"} "#;
+    let begun = Instant::now();
+    let scraped = loop {
+        let answer = get(address, "/metrics").await;
+        let (head, scraped) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        let served = scraped.lines().find_map(|line| line.strip_prefix(acked));
+        if served
+            .unwrap_or_else(|| panic!("{scraped}"))
+            .parse::<u32>()
+            .unwrap()
+            >= 2
+        {
+            break scraped.to_owned();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{scraped}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    for metric in CATALOGUE {
+        let kind = format!("{:?}", metric.kind).to_lowercase();
+        for line in [
+            format!("# TYPE {} {kind}", metric.name),
+            format!("# HELP {} {}", metric.name, metric.description),
+        ] {
+            assert!(
+                scraped.lines().any(|scraped| scraped == line),
+                "{line}\n{scraped}"
+            );
+        }
+    }
+    for line in [
+        r#"amqp_client_connections{connection="orders"} 1"#,
+        r#"amqp_client_channels{connection="orders"} 2"#,
+        r#"amqp_client_publish_outcomes_total{connection="orders",outcome="nacked"} 0"#,
+        r#"amqp_client_connect_attempts_total{connection="orders",outcome="opened"} 1"#,
+    ] {
+        assert!(
+            scraped.lines().any(|scraped| scraped == line),
+            "{line}\n{scraped}"
+        );
+    }
+    let buckets = r#"amqp_client_confirm_duration_seconds_bucket{connection="orders",le="+Inf"} "#;
+    let confirmed = scraped.lines().find_map(|line| line.strip_prefix(buckets));
+    assert!(
+        confirmed.is_some_and(|count| count.parse::<u32>().unwrap() >= 2),
+        "{scraped}"
+    );
+    assert!(get(address, "/").await.starts_with("HTTP/1.1 404 "));
+
+    let id = Pid::from_raw(example.id().unwrap().try_into().unwrap()).unwrap();
+    kill_process(id, Signal::INT).unwrap();
+    assert!(example.wait().await.unwrap().success());
 }
 
 #[tokio::test]

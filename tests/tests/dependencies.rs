@@ -73,6 +73,13 @@ fn a_revision_more_is_no_crate_more() {
 }
 
 #[test]
+fn metrics_are_a_facade_alone() {
+    let (without, with) = (packages(""), packages("metrics"));
+    let more: Vec<_> = with.difference(&without).map(String::as_str).collect();
+    assert_eq!(more, ["metrics", "rapidhash", "rustversion"]);
+}
+
+#[test]
 fn tokio_has_no_tls() {
     let packages = packages("tokio");
     assert!(packages.contains("tokio"));

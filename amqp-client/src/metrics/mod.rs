@@ -85,7 +85,7 @@ enum Source {
 use Source::{Attempts, Confirms, Connection, HeartbeatLag, Settlements};
 
 /// A connection at one moment.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Seen {
     stats: Stats,
     /// Whether the handshake has come to its end.

@@ -24,16 +24,16 @@ const PERIOD: Duration = Duration::from_secs(1);
 pub(crate) struct Reporter {
     /// `None` before the first time.
     series: Option<Vec<Series>>,
-    told: Seen,
+    heartbeats_told: u64,
     confirms: Durations,
     settlements: Durations,
     due: Option<Instant>,
 }
 
-/// One series of the recorder's.
+/// One series of the recorder's; counters and gauges with where they come from, and what was told.
 enum Series {
-    Counter(Counter, fn(&Seen) -> u64),
-    Gauge(Gauge, fn(&Seen) -> u64),
+    Counter(Counter, fn(&Seen) -> u64, u64),
+    Gauge(Gauge, fn(&Seen) -> u64, u64),
     Confirms(Histogram),
     Settlements(Histogram),
     HeartbeatLag(Histogram),
@@ -42,7 +42,7 @@ enum Series {
 impl Reporter {
     /// Tells what has changed. The recorder is another's code: it runs when the lock is released.
     pub(crate) fn report(&mut self, shared: &Shared) {
-        let (told, series) = (self.told, &mut self.series);
+        let series = &mut self.series;
         let (confirms, settlements) = (&mut self.confirms, &mut self.settlements);
         let (seen, now, moves, name) = shared.with(|inner| {
             let now = inner.now();
@@ -61,32 +61,31 @@ impl Reporter {
         let series = series.get_or_insert_with(|| register(&name.unwrap_or_default()));
         for series in series {
             match series {
-                Series::Counter(counter, read) => {
-                    let more = read(&seen).saturating_sub(read(&told));
-                    if more > 0 {
-                        counter.increment(more);
+                Series::Counter(counter, read, told) => {
+                    let total = read(&seen);
+                    if total > *told {
+                        counter.increment(total - *told);
+                        *told = total;
                     }
                 }
-                Series::Gauge(gauge, read) => {
-                    // One that is over adds nothing any more.
-                    let level = |at: &Seen| if at.end.is_some() { 0 } else { read(at) };
-                    let (level, before) = (level(&seen), level(&told));
-                    if level > before {
-                        gauge.increment((level - before) as f64);
-                    } else if level < before {
-                        gauge.decrement((before - level) as f64);
+                Series::Gauge(gauge, read, told) => {
+                    // A connection that is over adds nothing any more.
+                    let level = if seen.end.is_some() { 0 } else { read(&seen) };
+                    if level != *told {
+                        gauge.increment(level as f64 - *told as f64);
+                        *told = level;
                     }
                 }
                 Series::Confirms(histogram) => record(histogram, confirms),
                 Series::Settlements(histogram) => record(histogram, settlements),
                 Series::HeartbeatLag(histogram) => {
-                    if seen.stats.heartbeats_sent > told.stats.heartbeats_sent {
+                    if seen.stats.heartbeats_sent > self.heartbeats_told {
                         histogram.record(seen.stats.heartbeat_lag);
                     }
                 }
             }
         }
-        self.told = seen;
+        self.heartbeats_told = seen.stats.heartbeats_sent;
     }
 
     /// When to report again though nothing else happens.
@@ -104,7 +103,7 @@ impl Reporter {
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reporter")
-            .field("told", &self.told)
+            .field("due", &self.due)
             .finish_non_exhaustive()
     }
 }
@@ -124,9 +123,9 @@ fn register(name: &str) -> Vec<Series> {
             let labels = labels(name, metric, value);
             all.push(match (metric.kind, *source) {
                 (Kind::Counter, Source::Connection(read)) => {
-                    Series::Counter(counter!(metric.name, labels), read)
+                    Series::Counter(counter!(metric.name, labels), read, 0)
                 }
-                (_, Source::Connection(read)) => Series::Gauge(gauge!(metric.name, labels), read),
+                (_, Source::Connection(read)) => Series::Gauge(gauge!(metric.name, labels), read, 0),
                 (_, Source::Confirms) => Series::Confirms(histogram!(metric.name, labels)),
                 (_, Source::Settlements) => Series::Settlements(histogram!(metric.name, labels)),
                 (_, Source::HeartbeatLag) => Series::HeartbeatLag(histogram!(metric.name, labels)),

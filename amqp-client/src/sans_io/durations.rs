@@ -21,7 +21,8 @@ impl Durations {
         if !MEASURED {
             return;
         }
-        let bucket = bucket(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+        let nanos = duration.as_secs().saturating_mul(1_000_000_000);
+        let bucket = bucket(nanos.saturating_add(duration.subsec_nanos().into()));
         // What was measured last is most like what comes next.
         match self.counts.iter_mut().rev().find(|(other, _)| *other == bucket) {
             Some((_, counted)) => *counted += count,

@@ -21,9 +21,9 @@ mod plain;
 mod publishers;
 mod publishing;
 mod receiving;
-mod recording;
 #[cfg(feature = "metrics")]
 mod recorded;
+mod recording;
 mod requests;
 mod returns;
 mod secrets;
