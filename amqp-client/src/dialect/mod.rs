@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use amqp_protocol::method::Arguments;
-use amqp_protocol::{ChannelId, ProtocolHeader, TooLong};
+use amqp_protocol::{ChannelId, DecodeError, ProtocolHeader, TooLong};
 use bytes::Bytes;
 
 use crate::config::Config;
@@ -92,6 +92,19 @@ impl Protocol {
             // RabbitMQ would believe the others too, and crash over a connection.blocked that it cannot write.
             #[cfg(feature = "v0-8")]
             Self::V0_8 => &["authentication_failure_close", "consumer_cancel_notify"],
+        }
+    }
+
+    /// The name of a method that is not of the vocabulary's revision, and its text; `None` when it is.
+    #[cfg_attr(not(feature = "v0-8"), expect(unused_variables, reason = "all methods are"))]
+    pub(crate) fn foreign_method(
+        self,
+        payload: &[u8],
+    ) -> Option<Result<(&'static str, String), DecodeError>> {
+        match self {
+            Self::V0_9_1 => None,
+            #[cfg(feature = "v0-8")]
+            Self::V0_8 => Some(v0_8::describe(payload)),
         }
     }
 

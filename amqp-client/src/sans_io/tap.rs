@@ -14,6 +14,7 @@ use amqp_protocol::{ChannelId, DecodeError, ProtocolHeader};
 use super::connection::FRAME_MIN;
 use super::outgoing::Outgoing;
 use crate::config::Config;
+use crate::dialect::Protocol;
 use crate::wire::{Octets, Sender, WireFrame, WireTap, redact};
 
 /// How many connections had a tap.
@@ -66,6 +67,7 @@ struct Hand {
     tap: Option<Arc<dyn WireTap>>,
     connection: u64,
     name: Option<String>,
+    protocol: Protocol,
 }
 
 impl Tapping {
@@ -77,6 +79,7 @@ impl Tapping {
                 tap: Some(tap),
                 connection: CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1,
                 name: config.connection_name.clone(),
+                protocol: config.protocol,
             },
             frame_max: match config.frame_max {
                 // The server chooses.
@@ -196,6 +199,7 @@ impl Hand {
             connection_name: self.name.as_deref(),
             sender,
             at,
+            protocol: self.protocol,
             octets: match &hidden {
                 Some((channel, payload)) => Octets::frame(FrameType::Method, *channel, payload),
                 None => octets,

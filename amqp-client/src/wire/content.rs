@@ -7,6 +7,7 @@ use amqp_protocol::frame::FrameType;
 use amqp_protocol::method::Decode;
 use amqp_protocol::{DecodeError, ProtocolHeader, Reader};
 
+use crate::dialect::Protocol;
 use crate::methods::{Method, basic};
 
 /// Octets of a body that are shown.
@@ -20,6 +21,13 @@ pub enum WireContent<'a> {
     ProtocolHeader(ProtocolHeader),
     /// A method and its arguments.
     Method(Method<'a>),
+    /// A method of another revision than [`methods`](crate::methods) are of, as text.
+    ForeignMethod {
+        /// Class and method, as in `access.request`.
+        name: &'static str,
+        /// All of it, as `Debug` has it.
+        text: String,
+    },
     /// The properties of a message, and the size of its body in octets.
     Header(ContentHeader<basic::Properties<'a>>),
     /// A part of a body.
@@ -30,7 +38,16 @@ pub enum WireContent<'a> {
 
 impl<'a> WireContent<'a> {
     /// Decodes a payload to its last octet.
-    pub(super) fn decode(frame_type: FrameType, payload: &'a [u8]) -> Result<Self, DecodeError> {
+    pub(super) fn decode(
+        protocol: Protocol,
+        frame_type: FrameType,
+        payload: &'a [u8],
+    ) -> Result<Self, DecodeError> {
+        if frame_type == FrameType::Method
+            && let Some(foreign) = protocol.foreign_method(payload)
+        {
+            return foreign.map(|(name, text)| Self::ForeignMethod { name, text });
+        }
         let mut reader = Reader::new(payload);
         let content = match frame_type {
             FrameType::Method => Self::Method(Decode::decode(&mut reader)?),
@@ -47,13 +64,8 @@ impl fmt::Display for WireContent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ProtocolHeader(header) => write!(f, "protocol header {header}"),
-            Self::Method(method) => {
-                f.write_str(method.name())?;
-                // `Class(Method(Method { .. }))`: the names have been said.
-                let text = format!("{method:?}");
-                let arguments = text.split_once('{').map(|(_, rest)| rest.trim_end_matches(')'));
-                arguments.map_or(Ok(()), |arguments| write!(f, " {{{arguments}"))
-            }
+            Self::Method(method) => write_method(f, method.name(), &format!("{method:?}")),
+            Self::ForeignMethod { name, text } => write_method(f, name, text),
             Self::Header(header) => {
                 write!(f, "header, body of {} octets", header.body_size)?;
                 write_properties(f, &header.properties)
@@ -62,6 +74,13 @@ impl fmt::Display for WireContent<'_> {
             Self::Heartbeat => f.write_str("heartbeat"),
         }
     }
+}
+
+/// `Class(Method(Method { .. }))`: the names have been said.
+fn write_method(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
+    f.write_str(name)?;
+    let arguments = text.split_once('{').map(|(_, rest)| rest.trim_end_matches(')'));
+    arguments.map_or(Ok(()), |arguments| write!(f, " {{{arguments}"))
 }
 
 /// The properties that are present.

@@ -7,6 +7,7 @@ use amqp_protocol::frame::{self, END, FrameType, START_LEN};
 use amqp_protocol::{ChannelId, DecodeError, ProtocolHeader};
 
 use super::content::{Preview, WireContent};
+use crate::dialect::Protocol;
 
 /// Who sent a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +53,7 @@ pub struct WireFrame<'a> {
     pub sender: Sender,
     /// When it was received, or handed to the transport, by the clock of the connection.
     pub at: Instant,
+    pub(crate) protocol: Protocol,
     pub(crate) octets: Octets<'a>,
     pub(crate) redacted: bool,
 }
@@ -138,7 +140,7 @@ impl WireFrame<'_> {
             }
             Octets::Frame {
                 frame_type, payload, ..
-            } => WireContent::decode(*frame_type, payload),
+            } => WireContent::decode(self.protocol, *frame_type, payload),
             Octets::Unframed(_, error) => Err(*error),
         }
     }

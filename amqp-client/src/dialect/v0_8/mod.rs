@@ -11,13 +11,19 @@ use std::collections::BTreeMap;
 
 use amqp_protocol::frame::{self, FrameType};
 use amqp_protocol::method::{Arguments, Decode, Encode};
-use amqp_protocol::{ChannelId, MethodId, Reader, ShortStr, TooLong, Writer, v0_8 as wire};
+use amqp_protocol::{ChannelId, DecodeError, MethodId, Reader, ShortStr, TooLong, Writer, v0_8 as wire};
 use zeroize::Zeroizing;
 
 use super::{OnChannel, OnConnection, Protocol};
 use crate::config::Config;
 use crate::error::{CallError, ConnectionError, Violation};
 use crate::methods;
+
+/// The name of a method and its text, for people.
+pub(super) fn describe(payload: &[u8]) -> Result<(&'static str, String), DecodeError> {
+    let method = decode::<wire::Method<'_>>(payload)?;
+    Ok((method.name(), format!("{method:?}")))
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Dialect {
@@ -206,7 +212,7 @@ fn hosts(known_hosts: &ShortStr<'_>) -> Vec<String> {
         .collect()
 }
 
-fn decode<'a, M: Decode<'a>>(octets: &'a [u8]) -> Result<M, amqp_protocol::DecodeError> {
+fn decode<'a, M: Decode<'a>>(octets: &'a [u8]) -> Result<M, DecodeError> {
     let mut reader = Reader::new(octets);
     let method = M::decode(&mut reader)?;
     reader.finish("method")?;

@@ -1,10 +1,11 @@
 //! What users of the handles see of AMQP 0-8.
 
 use std::future::IntoFuture;
+use std::sync::{Arc, Mutex};
 
 use amqp_client::protocol::v0_8::{basic, channel, connection};
 use amqp_client::protocol::{DeliveryTag, ShortStr};
-use amqp_client::{CallError, Channel, Delivery, methods};
+use amqp_client::{CallError, Channel, Delivery, WireFrame, methods};
 
 use super::{config, start, tune};
 use crate::peer::{header_frame, method_frame};
@@ -37,6 +38,46 @@ fn open_channel(session: &mut Session) -> Channel {
 #[test]
 fn other_hosts_are_named() {
     assert_eq!(session().connection.known_hosts(), ["a", "b:5673"]);
+}
+
+#[test]
+fn a_tap_names_methods_as_they_are_on_the_wire() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let tap = {
+        let seen = Arc::clone(&seen);
+        move |frame: &WireFrame<'_>| seen.lock().unwrap().push(frame.to_string())
+    };
+    let mut session = Session::greeted(config().access_realm(None).wire_tap(Arc::new(tap)));
+    session.send(0, &start());
+    session.send(0, &tune());
+    session.send(0, &connection::OpenOk::default());
+    session.sent();
+    let connection = session.connection.clone();
+    let mut opening = Box::pin(connection.open_channel());
+    assert!(poll(&mut opening).is_pending());
+    session.sent();
+    session.send(1, &channel::OpenOk {});
+    let seen = seen.lock().unwrap();
+    let names: Vec<_> = seen
+        .iter()
+        .map(|line| line.split_once(": ").unwrap().1.split([' ', '{']).next().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "protocol",
+            "connection.start",
+            "connection.start_ok",
+            "connection.tune",
+            "connection.tune_ok",
+            "connection.open",
+            "connection.open_ok",
+            "channel.open",
+            "channel.open_ok",
+        ]
+    );
+    assert!(seen.iter().any(|line| line.contains("insist: true")));
+    assert!(!seen.iter().any(|line| line.contains("guest")), "{seen:?}");
 }
 
 fn fetch(session: &mut Session, channel: &Channel, delivery_tag: u64) -> Delivery {
