@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::ConnectOptions;
 use super::tests::{parse, shown};
+use crate::dialect::Protocol;
 
 /// Any text, so that it can stand in a URI.
 fn encoded() -> impl Strategy<Value = String> {
@@ -35,12 +36,10 @@ fn seconds() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Those that this build speaks.
-const REVISIONS: &[&str] = &[
-    "0-9-1",
-    #[cfg(feature = "v0-8")]
-    "0-8",
-];
+/// A revision that this build speaks.
+fn revision() -> impl Strategy<Value = String> {
+    "0-(8|9-1)".prop_filter("not in this build", |name| name.parse::<Protocol>().is_ok())
+}
 
 /// One value for each key, of which a URI has some.
 fn parameters(tls: bool) -> impl Strategy<Value = Vec<String>> {
@@ -67,10 +66,7 @@ fn parameters(tls: bool) -> impl Strategy<Value = Vec<String>> {
         key("blocked_connection_timeout", seconds()),
         key("locale", "[a-z]{0,255}"),
         key("name", encoded()),
-        key(
-            "protocol",
-            proptest::sample::select(REVISIONS).prop_map(str::to_owned),
-        ),
+        key("protocol", revision()),
         key("protocol_fallback", prop_oneof!["true", "false"]),
         key("redirects", number(0..=255u32)),
         key("auth_mechanism", Just("plain".to_owned())),

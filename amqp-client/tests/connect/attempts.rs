@@ -239,6 +239,16 @@ async fn nothing_is_tried_without_a_host() {
 
 #[cfg(not(feature = "v0-8"))]
 #[tokio::test]
+async fn a_revision_that_this_build_does_not_speak_is_refused_with_the_feature_that_adds_it() {
+    let error = connect("amqp://localhost?protocol=0-8").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "invalid AMQP URI: query key \"protocol\": this build does not speak it: it lacks the feature `v0-8`"
+    );
+}
+
+#[cfg(not(feature = "v0-8"))]
+#[tokio::test]
 async fn there_is_no_fallback_to_a_revision_that_this_build_does_not_speak() {
     let offered = amqp_client::protocol::ProtocolHeader::V0_8;
     let (listener, address) = listen().await;

@@ -168,6 +168,20 @@ const OTHERS: [(Protocol, ProtocolHeader); 2] = [
     (Protocol::V0_8, ProtocolHeader::V0_9_1),
 ];
 
+#[test]
+fn a_uri_names_the_revision() {
+    for (name, protocol) in [("0-9-1", Protocol::V0_9_1), ("0-8", Protocol::V0_8)] {
+        let options: ConnectOptions = format!("amqp://h?protocol={name}").parse().unwrap();
+        assert_eq!(options.config.protocol, protocol);
+        let printed = options.to_string();
+        assert_eq!(
+            printed.ends_with("?protocol=0-8"),
+            protocol == Protocol::V0_8,
+            "{printed}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_server_of_another_revision_is_refused_with_what_it_offers() {
     for (wants, speaks) in OTHERS {
