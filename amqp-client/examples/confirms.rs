@@ -1,4 +1,5 @@
-//! Publishes with confirms, and tells what became of each message. `AMQP_URL` says where; by default `amqp://localhost`.
+//! RabbitMQ's tutorial 7, publisher confirms: publishes, and tells what became of each message. `AMQP_URL` says where; by
+//! default `amqp://localhost`.
 
 use std::error::Error;
 use std::process::ExitCode;

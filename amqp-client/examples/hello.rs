@@ -1,4 +1,5 @@
-//! Declares a queue, publishes to it, consumes what it published. `AMQP_URL` says where; by default `amqp://localhost`.
+//! RabbitMQ's tutorial 1, "Hello World!": declares a queue, publishes to it, consumes what it published. `AMQP_URL` says
+//! where; by default `amqp://localhost`.
 
 use std::error::Error;
 use std::process::ExitCode;

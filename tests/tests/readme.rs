@@ -95,3 +95,14 @@ fn every_session_prints_what_it_says() {
         );
     }
 }
+
+#[test]
+fn every_example_of_the_client_is_listed() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    for entry in fs::read_dir(Path::new(ROOT).join("amqp-client/examples")).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        let name = file.strip_suffix(".rs").expect("a file");
+        let row = format!("| [{name}](amqp-client/examples/{file}) |");
+        assert!(readme.contains(&row), "{row}");
+    }
+}
