@@ -9,6 +9,10 @@ use amqp_tests::broker::Broker;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// What the slowest step takes on a busy machine, times ten.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs an example of the client against this broker and returns what it printed.
 fn run_example(name: &str, url: &str) -> String {
@@ -317,4 +321,76 @@ fn streams_are_read_again_and_from_any_place() {
          two: offsets (0, 49)\n\
          three goes on: offsets (20, 49)\n"
     );
+}
+
+mod private_node {
+    use super::*;
+    use amqp_tests::broker::{Alarm, Options};
+
+    /// Sends an order, and does not wait for the answer.
+    async fn post(address: &str, order: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "POST /orders HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{order}",
+            order.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// The status of the answer.
+    async fn status(mut stream: TcpStream) -> String {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn web_service_accepts_what_is_confirmed_refuses_while_blocked_and_ends_in_order() {
+        let broker = Broker::start(&Options::default()).unwrap();
+        let mut service = tokio::process::Command::new(env!("CARGO"))
+            .args(["run", "--quiet", "--package", "amqp-client"])
+            .args(["--example", "web_service", "--", "127.0.0.1:0"])
+            .env("AMQP_URL", broker.url())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(service.stdout.take().unwrap()).lines();
+        let line = lines.next_line().await.unwrap().expect("it listens");
+        let address = line.strip_prefix("listens on ").unwrap();
+        assert_eq!(status(post(address, "coffee").await).await, "202");
+
+        // The first that is published now makes the broker tell, and waits for its confirm.
+        broker.raise(Alarm::Memory).unwrap();
+        let waiting = post(address, "tea").await;
+        let line = lines.next_line().await.unwrap();
+        assert_eq!(line.as_deref(), Some("blocked: low on memory"));
+        assert_eq!(status(post(address, "soup").await).await, "503");
+
+        // It is told to end: nobody gets in any more, and whoever is in gets an answer.
+        let id = Pid::from_raw(service.id().unwrap().try_into().unwrap()).unwrap();
+        kill_process(id, Signal::TERM).unwrap();
+        let closed = async {
+            while TcpStream::connect(address).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(LIMIT, closed).await.expect("it lets others in");
+        broker.clear(Alarm::Memory).unwrap();
+        assert_eq!(status(waiting).await, "202");
+        for line in ["unblocked", "all answered"] {
+            assert_eq!(lines.next_line().await.unwrap().as_deref(), Some(line));
+        }
+        assert!(service.wait().await.unwrap().success());
+
+        let connection = connect(broker.url()).await.unwrap();
+        let channel = connection.open_channel().await.unwrap();
+        for order in ["coffee", "tea"] {
+            let message = channel.basic_get("orders").no_ack().await.unwrap();
+            assert_eq!(message.expect(order).body(), order.as_bytes());
+        }
+        assert!(channel.basic_get("orders").no_ack().await.unwrap().is_none());
+        connection.close().await.unwrap();
+    }
 }
