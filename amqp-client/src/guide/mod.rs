@@ -13,7 +13,7 @@
 //! | [`dropping`] | what becomes of a future that is dropped, and of a handle |
 //! | [`tuning`] | which setting governs what: times and throughput |
 //! | [`security`] | TLS, who connects, secrets |
-//! | [`operating`] | what a connection says of itself; what is on the wire |
+//! | [`operating`] | what a connection says of itself; metrics; what is on the wire |
 //! | [`testing`] | programs that use the client, without a server and with one |
 //! | [`regenerating`] | another specification of AMQP |
 //! | [`coming_from_lapin`], [`coming_from_amqprs`] | name by name |
@@ -21,7 +21,7 @@
 //! Names of tests and files are those of the repository. A figure stands here only beside the test or the command that
 //! produces it.
 #![cfg_attr(
-    not(all(feature = "tokio", feature = "tls")),
+    not(all(feature = "tokio", feature = "tls", feature = "metrics")),
     allow(
         rustdoc::broken_intra_doc_links,
         reason = "what a feature adds has no page without it"

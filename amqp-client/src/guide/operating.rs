@@ -34,6 +34,45 @@
 //! is noticed after two heartbeat intervals. What asks the server itself is any request that changes nothing, such as
 //! [`Channel::channel_flow`] on a channel kept for it.
 //!
+//! # Metrics
+//!
+//! With the Cargo feature `metrics`, connections tell the recorder of the crate `metrics` what they count and measure:
+//! [`CATALOGUE`](crate::metrics::CATALOGUE) lists all of it. The program installs a recorder, and names its connections by
+//! what they are for: the name is a label. A few that tell something is wrong:
+//!
+//! | metric | what it says |
+//! |---|---|
+//! | `amqp_client_connections` | how many are open: as many as there should be? |
+//! | `amqp_client_connections_closed_total`, by `reason` | anything but `client` is a loss |
+//! | `amqp_client_channels_closed_total`, by `reason` | `server`: something was refused; the error says what |
+//! | `amqp_client_publish_outcomes_total`, by `outcome` | anything but `confirmed` is to be looked at |
+//! | `amqp_client_blocked_milliseconds_total` | the server is short of memory or disk |
+//! | `amqp_client_reading_paused_total` | consumers are behind by more than `receive_buffer` |
+//! | `amqp_client_consumers_ended_total`, by `reason` | `overflow`: prefetch times body is too much ([back-pressure](super::back_pressure)) |
+//! | `amqp_client_settle_duration_seconds` | how long handlers take |
+//! | `amqp_client_heartbeat_lag_seconds` | for how long the driver was not polled: something blocks the runtime |
+//!
+//! ```
+//! # #[cfg(feature = "metrics")] {
+//! use amqp_client::metrics::CATALOGUE;
+//!
+//! // For a dashboard, or to compare with what it has.
+//! for metric in CATALOGUE {
+//!     println!("{}: {}", metric.name, metric.description);
+//! }
+//! # for name in [
+//! #     "amqp_client_connections", "amqp_client_connections_closed_total", "amqp_client_channels_closed_total",
+//! #     "amqp_client_publish_outcomes_total", "amqp_client_blocked_milliseconds_total",
+//! #     "amqp_client_reading_paused_total", "amqp_client_consumers_ended_total",
+//! #     "amqp_client_settle_duration_seconds", "amqp_client_heartbeat_lag_seconds",
+//! # ] {
+//! #     assert!(CATALOGUE.iter().any(|metric| metric.name == name), "{name}");
+//! # }
+//! # }
+//! ```
+//!
+//! Without the feature, or beside it, [`Connection::stats`] has the counts of one connection.
+//!
 //! # How it ends
 //!
 //! [`Connection::shutdown`] stops consumers, lets handlers settle what they have, awaits confirms, and closes; its error
