@@ -15,6 +15,7 @@
 //! | [`security`] | TLS, who connects, secrets |
 //! | [`operating`] | what a connection says of itself; metrics; what is on the wire |
 //! | [`testing`] | programs that use the client, without a server and with one |
+//! | [`revisions`] | AMQP 0-8 |
 //! | [`regenerating`] | another specification of AMQP |
 //! | [`coming_from_lapin`], [`coming_from_amqprs`] | name by name |
 //!
@@ -36,6 +37,7 @@ pub mod errors;
 pub mod operating;
 pub mod publishing;
 pub mod regenerating;
+pub mod revisions;
 pub mod security;
 pub mod testing;
 pub mod tuning;
