@@ -1,6 +1,7 @@
 //! What a connection wants of the server: identity, limits and times. Where the server is stands in
 //! [`ConnectOptions`](crate::ConnectOptions).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use amqp_protocol::FieldTable;
 
 use crate::credentials::Credentials;
 use crate::dialect::Protocol;
+use crate::options::Host;
+use crate::propagation::Propagator;
 use crate::settings::settings;
 use crate::wire::WireTap;
 
@@ -96,6 +99,41 @@ settings! {
         /// What sees every frame of the connection, such as a [`WireRecorder`](crate::WireRecorder) or a
         /// [`WireText`](crate::WireText). Default: none.
         wire_tap: Option<Arc<dyn WireTap>> = None, set(tap: Arc<dyn WireTap>) Some(tap);
+        /// Who is at the other end, for what traces say. The `connect` of an adapter knows, and replaces it; over a stream
+        /// of your own, say it here. Default: nothing is known.
+        peer: Peer = Peer::default();
+        /// Carries the context of traces in the headers of messages: asked at each publish, and for each delivery whose
+        /// context is wanted. Default: none.
+        propagator: Option<Arc<dyn Propagator>> = None,
+            set(propagator: impl Propagator + 'static) Some(Arc::new(propagator));
+    }
+}
+
+/// Who is at the other end of a connection's stream.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Peer {
+    /// The server as it was asked for.
+    pub host: Option<Host>,
+    /// The address that the stream leads to.
+    pub address: Option<SocketAddr>,
+}
+
+impl Peer {
+    /// The server `host`, at this address.
+    ///
+    /// ```
+    /// use amqp_client::{Config, Host, Peer};
+    ///
+    /// let address = "127.0.0.1:5672".parse()?;
+    /// let config = Config::default().peer(Peer::new(Host::new("localhost", 5672), address));
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub fn new(host: Host, address: SocketAddr) -> Self {
+        Self {
+            host: Some(host),
+            address: Some(address),
+        }
     }
 }
 

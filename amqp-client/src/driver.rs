@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -16,6 +16,7 @@ use crate::error::ConnectionError;
 use crate::handle::{Asleep, Connection, Shared};
 use crate::metrics::Reporter;
 use crate::sans_io::{Outgoing, READ_BUFFER, State, Tapping};
+use crate::trace::Driving;
 
 /// Room made for octets before each read.
 const READ_ROOM: usize = 16 * 1024;
@@ -125,6 +126,7 @@ impl fmt::Debug for Clock {
 /// ```
 pub fn connect_with<T: Transport>(transport: T, config: Config) -> (Connection, Driver<T>) {
     let tapping = Tapping::new(&config);
+    let trace = Driving::new(&config);
     let (connection, shared) = Connection::new(config, transport.clock());
     let driver = Driver {
         transport,
@@ -138,6 +140,7 @@ pub fn connect_with<T: Transport>(transport: T, config: Config) -> (Connection, 
         write_error: None,
         shutdown: None,
         reporter: Reporter::default(),
+        trace,
     };
     (connection, driver)
 }
@@ -168,6 +171,7 @@ pub struct Driver<T> {
     /// Once the connection is over: until when the stream may take to end, if there is a limit.
     shutdown: Option<Option<Instant>>,
     reporter: Reporter,
+    trace: Driving,
 }
 
 // Nothing in it is pinned.
@@ -178,27 +182,37 @@ impl<T: Transport> Future for Driver<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        loop {
-            // Each may make work for the others, so only a round without any may sleep.
-            let written = this.drive_write(cx);
-            let read = this.drive_read(cx);
-            if !(written || read) {
-                // Before the timer is set, by which it may be due again.
-                this.reporter.report(&this.shared);
-            }
-            let timed = this.drive_timer(cx);
-            if this.shared.with(|inner| inner.core.state()) == State::Closed {
-                this.reporter.report(&this.shared);
-                return this.drive_shutdown(cx);
-            }
-            if !(written || read || timed) && this.sleep(cx) {
-                return Poll::Pending;
-            }
-        }
+        this.trace.span().in_scope(|| {
+            this.trace.listen(&this.shared);
+            let over = this.drive(cx);
+            this.trace.tell(cx, &this.shared);
+            over
+        })
     }
 }
 
 impl<T: Transport> Driver<T> {
+    /// Works until there is nothing left to do; ready when the connection is over.
+    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            // Each may make work for the others, so only a round without any may sleep.
+            let written = self.drive_write(cx);
+            let read = self.drive_read(cx);
+            if !(written || read) {
+                // Before the timer is set, by which it may be due again.
+                self.reporter.report(&self.shared);
+            }
+            let timed = self.drive_timer(cx);
+            if self.shared.with(|inner| inner.core.state()) == State::Closed {
+                self.reporter.report(&self.shared);
+                return self.drive_shutdown(cx);
+            }
+            if !(written || read || timed) && self.sleep(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+
     /// Writes what is queued; true when something was written, or will never be.
     fn drive_write(&mut self, cx: &mut Context<'_>) -> bool {
         let mut progress = false;
@@ -314,8 +328,11 @@ impl<T: Transport> Driver<T> {
 
 impl<T> Drop for Driver<T> {
     fn drop(&mut self) {
-        self.shared
-            .with(|inner| inner.core.abandon(inner.now(), ConnectionError::DriverDropped));
-        self.reporter.report(&self.shared);
+        self.trace.span().in_scope(|| {
+            self.shared
+                .with(|inner| inner.core.abandon(inner.now(), ConnectionError::DriverDropped));
+            self.reporter.report(&self.shared);
+            self.trace.tell(&Context::from_waker(Waker::noop()), &self.shared);
+        });
     }
 }

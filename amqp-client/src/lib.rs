@@ -75,6 +75,8 @@
 //! | `tls-bundled-roots` | Mozilla's root certificates, compiled in |
 //! | `v0-8` | `Protocol::V0_8`: AMQP 0-8, for a server that speaks nothing newer |
 //! | `metrics` | what connections count and measure, for a recorder of the crate `metrics`: see the module of that name |
+//! | `opentelemetry` | the context of traces in the headers of messages: `OpenTelemetryPropagator` |
+//! | `tracing` | spans and events, which the page of [`trace`] lists |
 //!
 //! No feature changes what another does. [`tls`] says more of its own.
 #![forbid(unsafe_code)]
@@ -107,7 +109,10 @@ pub mod metrics;
 #[cfg(not(feature = "metrics"))]
 #[path = "metrics/off.rs"]
 mod metrics;
+#[cfg(feature = "opentelemetry")]
+mod opentelemetry;
 mod options;
+mod propagation;
 pub mod sans_io;
 mod secret;
 mod server_properties;
@@ -115,13 +120,14 @@ mod settings;
 pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+pub mod trace;
 mod wire;
 
 // For readers: a program has no use for it.
 #[cfg(doc)]
 pub mod guide;
 
-pub use config::{Config, HeldBack};
+pub use config::{Config, HeldBack, Peer};
 pub use credentials::{Credentials, IssueError, IssuedSecret, Mechanism, MechanismError, SecretProvider};
 pub use dialect::{Protocol, ProtocolError};
 pub use error::{
@@ -136,10 +142,13 @@ pub use handle::{
     ReceiptsError, Request, Returns, SelectConfirms, SendNoWait, SendUnanswered, StartConsumer, StreamOffset,
     TooLarge, Unanswered, XMatch,
 };
+#[cfg(feature = "opentelemetry")]
+pub use opentelemetry::OpenTelemetryPropagator;
 pub use options::{
     ConnectOptions, DEFAULT_PORT, DEFAULT_TLS_PORT, Host, Keepalive, ServerName, TcpOptions, TlsOptions,
     TlsRoots, UriError, UriErrorReason, UriPart,
 };
+pub use propagation::{Headers, Propagator};
 pub use sans_io::{Body, ConsumerEnd, Message, Returned, State, Stats, Unfinished};
 pub use secret::Secret;
 pub use server_properties::{Capabilities, ServerProperties};

@@ -80,6 +80,17 @@ fn metrics_are_a_facade_alone() {
 }
 
 #[test]
+fn traces_bring_no_runtime_socket_or_tls() {
+    for (feature, package) in [("tracing", "tracing"), ("opentelemetry", "opentelemetry")] {
+        let packages = packages(feature);
+        assert!(packages.contains(package));
+        assert_eq!(among(&packages, &RUNTIMES), [""; 0]);
+        assert_eq!(among(&packages, &TLS), [""; 0]);
+        assert!(!packages.contains("opentelemetry_sdk"));
+    }
+}
+
+#[test]
 fn tokio_has_no_tls() {
     let packages = packages("tokio");
     assert!(packages.contains("tokio"));

@@ -16,8 +16,14 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs an example of the client against this broker and returns what it printed.
 fn run_example(name: &str, url: &str) -> String {
+    run_example_with("", name, url)
+}
+
+/// The same of one that needs these features.
+fn run_example_with(features: &str, name: &str, url: &str) -> String {
     let output = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--package", "amqp-client", "--example", name])
+        .args(["--features", features])
         .env("AMQP_URL", url)
         .output()
         .unwrap();
@@ -34,6 +40,16 @@ fn own_vhost(name: &str) -> String {
     Broker::shared()
         .add_vhost(&format!("{name}-{}", std::process::id()))
         .unwrap()
+}
+
+#[test]
+fn opentelemetry_handles_a_message_in_the_trace_that_it_was_published_in() {
+    let printed = run_example_with("opentelemetry", "opentelemetry", Broker::shared().url());
+    let trace = |line: &str| line.split_once("in trace ").unwrap().1.to_owned();
+    let traces: Vec<_> = printed.lines().map(trace).collect();
+    assert_eq!(traces.len(), 2, "{printed}");
+    assert_eq!(traces[0], traces[1]);
+    assert_ne!(traces[0], "0".repeat(32));
 }
 
 #[test]

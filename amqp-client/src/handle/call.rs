@@ -12,6 +12,7 @@ use super::request::Request;
 use super::waiting::RoundTrip;
 use crate::error::{CallError, ConnectionError, PeerViolation, Violation};
 use crate::sans_io::{Connection, Reply, Settlement, State};
+use crate::trace;
 
 /// A request that the server does not answer. Made by [`Request::no_wait`].
 #[derive(Debug, Clone)]
@@ -101,11 +102,15 @@ impl Future for SendUnanswered<'_> {
         let Some(command) = self.command.take() else {
             return Poll::Pending;
         };
-        let send = |command| {
-            self.channel.with(|inner, key| match command {
-                Command::Settle(settlement) => inner.core.settle(key, settlement),
-                Command::Recover(recover) => inner.core.recover_async(key, recover),
-            })
+        let send = |command| match command {
+            Command::Settle(settlement) => {
+                let outcome = self.channel.with(|inner, key| inner.core.settle(key, settlement));
+                trace::settled(None, settlement, &outcome);
+                outcome
+            }
+            Command::Recover(recover) => self
+                .channel
+                .with(|inner, key| inner.core.recover_async(key, recover)),
         };
         Poll::Ready(command.and_then(send))
     }
@@ -124,7 +129,7 @@ pub struct Call<'a, M> {
 impl<'a, M: method::Request> Call<'a, M> {
     pub(super) fn new(channel: &'a Channel, method: Result<M, CallError>) -> Self {
         Self {
-            round_trip: RoundTrip::new(channel, method),
+            round_trip: RoundTrip::new(channel, M::NAME, method),
         }
     }
 }

@@ -1,18 +1,20 @@
 //! The handle of a channel: its life, and sending any method. Each request begins in the file of what it ends in, or in
 //! those of `request`.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 
-use crate::methods::constants;
+use crate::methods::{channel, constants};
 use amqp_protocol::method::{self, Arguments};
 use amqp_protocol::{ChannelId, ShortStr};
 
 use super::call::Call;
 use super::connection::ConnectionHandle;
-use super::shared::Inner;
-use super::waiting::{Outcome, Replied, Wait};
-use crate::error::{CallError, ChannelError};
-use crate::sans_io::{ChannelKey, RequestId};
+use super::shared::{Inner, Shared};
+use super::waiting::{Outcome, RoundTrip, Wait};
+use crate::error::CallError;
+use crate::sans_io::{self, ChannelKey, RequestId};
+use crate::trace::Source;
 
 /// A channel of a connection. Clones are the same channel; it is closed when the last of them, and of what was made from
 /// it, is dropped: consumers and their deliveries, publishers and their receipts.
@@ -117,15 +119,27 @@ impl Channel {
     ///
     /// Why the channel was over already, or that the server did not answer in time.
     pub async fn close(&self) -> Result<(), CallError> {
-        let request = self.with(|inner, key| {
-            let text = ShortStr::from_static("goodbye");
-            let request = inner
-                .core
-                .close_channel(inner.now(), key, constants::REPLY_SUCCESS, text)?;
-            inner.register::<Replied>(request);
-            Ok::<_, ChannelError>(request)
-        })?;
-        self.wait::<Replied>(request).await.map(drop)
+        let text = ShortStr::from_static("goodbye");
+        let close = |core: &mut sans_io::Connection, now, key, text| {
+            Ok(core.close_channel(now, key, constants::REPLY_SUCCESS, text)?)
+        };
+        let mut closing = RoundTrip::new(self, channel::Close::<'_>::NAME, Ok(text));
+        poll_fn(|cx| closing.poll(cx, close)).await.map(drop)
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.handle.connection.shared
+    }
+
+    /// Where deliveries of a queue on this channel come from.
+    pub(super) fn source(&self, queue: &ShortStr<'_>) -> Arc<Source> {
+        let shared = self.shared();
+        Arc::new(Source {
+            labels: Arc::clone(&shared.labels),
+            propagator: shared.propagator.clone(),
+            channel: self.id(),
+            queue: queue.to_str_lossy().into_owned(),
+        })
     }
 
     pub(super) fn with<R>(&self, f: impl FnOnce(&mut Inner, ChannelKey) -> R) -> R {

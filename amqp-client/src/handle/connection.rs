@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::methods::constants;
+use crate::methods::{channel, constants};
 use amqp_protocol::ShortStr;
+use amqp_protocol::method::Arguments;
 
 use super::channel::{Channel, ChannelHandle};
 use super::events::Events;
@@ -15,6 +16,7 @@ use crate::driver::Clock;
 use crate::error::{CallError, ConnectionError, ShutdownError};
 use crate::sans_io::{State, Stats, Unfinished};
 use crate::server_properties::ServerProperties;
+use crate::trace;
 
 /// A connection to a server. Clones are the same connection; it is closed in order when the last of them, and of what was
 /// made from it, is dropped.
@@ -120,7 +122,12 @@ impl Connection {
             connection: Arc::clone(&self.handle),
             key,
         });
-        channel.wait::<Replied>(request).await?;
+        let mut trace = trace::Call::new(channel::Open::NAME);
+        trace.begin(shared, key.id());
+        let replied = channel.wait::<Replied>(request).await;
+        trace.end(shared, replied.as_ref());
+        replied?;
+        trace::channel_opened(key.id());
         Ok(channel)
     }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::methods::basic;
 use amqp_protocol::FieldTable;
+use amqp_protocol::method::Arguments;
 use amqp_protocol::table::{FieldValue, TableError};
 
 use super::call::decode;
@@ -123,7 +124,7 @@ impl<'a> IntoFuture for Request<'a, Channel, Consume<'a>> {
     fn into_future(self) -> StartConsumer<'a> {
         let (channel, consume) = self.finish();
         StartConsumer {
-            round_trip: RoundTrip::new(channel, consume),
+            round_trip: RoundTrip::new(channel, basic::Consume::<'_>::NAME, consume),
             consumer: None,
         }
     }
@@ -147,9 +148,9 @@ impl Future for StartConsumer<'_> {
         let Self { round_trip, consumer } = &mut *self;
         let channel = round_trip.channel();
         let send = |core: &mut Connection, now, key, consume: Consume<'_>| {
-            let no_ack = consume.method.no_ack;
+            let (no_ack, source) = (consume.method.no_ack, channel.source(&consume.method.queue));
             let (id, request) = core.consume(now, key, consume.method, consume.prefetch_count)?;
-            *consumer = Some(Consumer::new(channel.clone(), id, no_ack));
+            *consumer = Some(Consumer::new(channel.clone(), id, no_ack, source));
             Ok(request)
         };
         let reply = ready!(round_trip.poll(cx, send))?;

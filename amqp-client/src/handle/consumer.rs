@@ -2,9 +2,12 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use crate::methods::basic;
 use amqp_protocol::ShortStr;
+use amqp_protocol::method::Arguments;
 use futures_core::Stream;
 
 use super::channel::Channel;
@@ -13,6 +16,7 @@ use super::shared::Inner;
 use super::waiting::Replied;
 use crate::error::CallError;
 use crate::sans_io::{ChannelKey, ConsumerEnd, ConsumerId, Message};
+use crate::trace::{Call, Followed, Source};
 
 /// A consumer: a [`Stream`] of deliveries that ends, once, with the reason as its last item.
 ///
@@ -43,16 +47,18 @@ pub struct Consumer {
     id: Option<ConsumerId>,
     consumer_tag: ShortStr<'static>,
     no_ack: bool,
+    source: Arc<Source>,
 }
 
 impl Consumer {
     /// One that was asked for.
-    pub(super) fn new(channel: Channel, id: ConsumerId, no_ack: bool) -> Self {
+    pub(super) fn new(channel: Channel, id: ConsumerId, no_ack: bool, source: Arc<Source>) -> Self {
         Self {
             channel,
             id: Some(id),
             consumer_tag: ShortStr::default(),
             no_ack,
+            source,
         }
     }
 
@@ -146,7 +152,11 @@ impl Consumer {
             Some(request)
         });
         let Some(request) = request else { return Ok(()) };
-        match self.channel.wait::<Replied>(request).await {
+        let mut trace = Call::new(basic::Cancel::<'_>::NAME);
+        trace.begin(self.channel.shared(), self.channel.id());
+        let replied = self.channel.wait::<Replied>(request).await;
+        trace.end(self.channel.shared(), replied.as_ref());
+        match replied {
             // The end of the channel is the consumer's too, and comes behind its deliveries.
             Ok(_) | Err(CallError::Channel(_)) => Ok(()),
             Err(error) => Err(error),
@@ -193,7 +203,8 @@ impl Consumer {
 
     fn hand_out(&self, message: Message, settled: bool) -> Result<Delivery, ConsumerError> {
         let (withheld, body_size) = (message.is_withheld(), message.body_size());
-        let delivery = Delivery::new(message, (!settled).then(|| self.channel.clone()));
+        let followed = Followed::new(&self.source, &message, "deliver");
+        let delivery = Delivery::new(message, (!settled).then(|| self.channel.clone()), followed);
         if withheld {
             Err(ConsumerError::TooLarge(TooLarge {
                 delivery: Box::new(delivery),

@@ -7,6 +7,7 @@ use crate::methods::basic;
 use super::channel::Channel;
 use crate::error::{CallError, Refusal};
 use crate::sans_io::{Message, Settlement};
+use crate::trace::{self, Followed};
 
 /// A message that was delivered, and must be settled, once: [`ack`](Self::ack), [`reject`](Self::reject) or
 /// [`requeue`](Self::requeue). Its fields are those of the [`Message`] that it derefs to.
@@ -44,11 +45,16 @@ pub struct Delivery {
     message: Message,
     /// Where it is to be settled, while it is not.
     unsettled: Option<Channel>,
+    pub(crate) followed: Followed,
 }
 
 impl Delivery {
-    pub(super) fn new(message: Message, unsettled: Option<Channel>) -> Self {
-        Self { message, unsettled }
+    pub(super) fn new(message: Message, unsettled: Option<Channel>, followed: Followed) -> Self {
+        Self {
+            message,
+            unsettled,
+            followed,
+        }
     }
 
     /// basic.ack: the message is done with.
@@ -176,6 +182,41 @@ impl Delivery {
         &self.message
     }
 
+    /// Calls `f` once, in the context that the message carries, as the connection's [propagator](crate::Propagator) finds
+    /// it; without a propagator, in the current one.
+    ///
+    /// ```no_run
+    /// # fn handle(_: &[u8]) {}
+    /// # async fn example(delivery: amqp_client::Delivery) -> Result<(), amqp_client::CallError> {
+    /// delivery.in_context(|| handle(delivery.body()));
+    /// delivery.ack().await
+    /// # }
+    /// ```
+    pub fn in_context(&self, mut f: impl FnMut()) {
+        match self.followed.source().map(|source| &source.propagator) {
+            Some(Some(propagator)) => {
+                let headers = self.message.properties().headers.unwrap_or_default();
+                propagator.extract(&headers, &mut f);
+            }
+            _ => f(),
+        }
+    }
+
+    /// The span `deliver` of this delivery, with the feature `tracing`: from here to its settlement. Be in it while the
+    /// message is handled. One that nobody listens to is disabled.
+    ///
+    /// ```no_run
+    /// # fn handle(_: &[u8]) {}
+    /// # async fn example(delivery: amqp_client::Delivery) -> Result<(), amqp_client::CallError> {
+    /// delivery.span().in_scope(|| handle(delivery.body()));
+    /// delivery.ack().await
+    /// # }
+    /// ```
+    #[cfg(feature = "tracing")]
+    pub fn span(&self) -> tracing::Span {
+        self.followed.span().cloned().unwrap_or_else(tracing::Span::none)
+    }
+
     fn settle_by_ack(self, multiple: bool) -> Result<(), CallError> {
         let delivery_tag = self.message.delivery_tag();
         self.settle(Settlement::Ack(basic::Ack {
@@ -204,6 +245,26 @@ impl Delivery {
     }
 
     fn settle(mut self, settlement: Settlement) -> Result<(), CallError> {
+        if trace::listened_to() {
+            self.settle_and_tell(settlement)
+        } else {
+            self.settle_once(settlement)
+        }
+    }
+
+    // Out of the way of those whom nobody listens to, so that their outcome goes straight to the caller.
+    #[cold]
+    #[inline(never)]
+    fn settle_and_tell(&mut self, settlement: Settlement) -> Result<(), CallError> {
+        let unsettled = self.unsettled.is_some();
+        let outcome = self.settle_once(settlement);
+        if unsettled {
+            self.followed.settled(settlement, &outcome);
+        }
+        outcome
+    }
+
+    fn settle_once(&mut self, settlement: Settlement) -> Result<(), CallError> {
         let Some(channel) = &self.unsettled else {
             return Ok(());
         };
@@ -233,6 +294,7 @@ impl Drop for Delivery {
                 inner.core.note_settled();
                 inner.core.requeue(key, &self.message);
             });
+            self.followed.dropped(&self.message);
         }
     }
 }

@@ -77,7 +77,7 @@ pub struct Events {
 }
 
 impl Events {
-    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         let number = shared.with(|inner| {
             let over = (inner.core.state() == State::Closed).then(|| inner.closed_event());
             inner.subscribers.add(over)
@@ -93,6 +93,15 @@ impl Events {
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<ConnectionEvent> {
         poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// The next event, if there is one.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn take(&mut self, cx: &Context<'_>) -> Option<ConnectionEvent> {
+        match self.poll_event(cx) {
+            Poll::Ready(event) => event,
+            Poll::Pending => None,
+        }
     }
 
     fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Option<ConnectionEvent>> {

@@ -2,9 +2,11 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::methods::basic;
+use amqp_protocol::method::Arguments;
 
 use super::channel::Channel;
 use super::delivery::Delivery;
@@ -12,6 +14,7 @@ use super::request::Request;
 use super::waiting::RoundTrip;
 use crate::error::CallError;
 use crate::sans_io::Connection;
+use crate::trace::{Followed, Source};
 
 /// A message to fetch. Made by [`Channel::basic_get`].
 #[derive(Debug, Clone, Default)]
@@ -55,8 +58,9 @@ impl<'a> IntoFuture for Request<'a, Channel, Get<'a>> {
     fn into_future(self) -> GetMessage<'a> {
         let (channel, get) = self.finish();
         GetMessage {
-            round_trip: RoundTrip::new(channel, get),
+            round_trip: RoundTrip::new(channel, basic::Get::<'_>::NAME, get),
             no_ack: false,
+            source: None,
         }
     }
 }
@@ -69,21 +73,30 @@ impl<'a> IntoFuture for Request<'a, Channel, Get<'a>> {
 pub struct GetMessage<'a> {
     round_trip: RoundTrip<'a, Get<'a>>,
     no_ack: bool,
+    source: Option<Arc<Source>>,
 }
 
 impl Future for GetMessage<'_> {
     type Output = Result<Option<Delivery>, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { round_trip, no_ack } = &mut *self;
+        let Self {
+            round_trip,
+            no_ack,
+            source,
+        } = &mut *self;
+        let channel = round_trip.channel();
         let send = |core: &mut Connection, now, key, Get(method): Get<'_>| {
             *no_ack = method.no_ack;
+            *source = Some(channel.source(&method.queue));
             core.get(now, key, &method)
         };
         let mut reply = ready!(round_trip.poll(cx, send))?;
-        let unsettled = (!self.no_ack).then(|| self.round_trip.channel().clone());
-        Poll::Ready(Ok(reply
-            .take_content()
-            .map(|message| Delivery::new(message, unsettled))))
+        let unsettled = (!self.no_ack).then(|| channel.clone());
+        Poll::Ready(Ok(reply.take_content().map(|message| {
+            let follow = |source| Followed::new(source, &message, "get");
+            let followed = self.source.as_ref().map(follow).unwrap_or_default();
+            Delivery::new(message, unsettled, followed)
+        })))
     }
 }

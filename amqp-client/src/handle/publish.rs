@@ -12,7 +12,9 @@ use super::channel::Channel;
 use super::request::Request;
 use super::waiting::{Turn, Wait};
 use crate::error::{PublishError, Refusal};
+use crate::propagation::Headers;
 use crate::sans_io::{Body, ChannelKey, Connection, Published};
+use crate::trace::{self, Publishing};
 
 /// A message to publish: method, properties and body. Made by [`Channel::basic_publish`] and
 /// [`Publisher::publish`](super::Publisher::publish).
@@ -211,6 +213,7 @@ pub(super) struct Admission<'a> {
     message: Option<Result<Publish<'a>, PublishError>>,
     /// While it is held back.
     wait: Option<Wait<'a, Turn>>,
+    trace: Publishing,
 }
 
 impl<'a> Admission<'a> {
@@ -219,11 +222,73 @@ impl<'a> Admission<'a> {
             channel,
             message: Some(message),
             wait: None,
+            trace: Publishing::default(),
         }
+    }
+
+    /// The span of the publish, which goes on behind its admission.
+    pub(super) fn take_trace(&mut self) -> Publishing {
+        std::mem::take(&mut self.trace)
     }
 
     /// Publishes the message as soon as it may be, and lets `queued` have a look under the same lock.
     pub(super) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        queued: impl Fn(&mut Connection, ChannelKey, Published) -> R,
+    ) -> Poll<Result<R, PublishError>> {
+        if self.wait.is_none() {
+            self.begin();
+        }
+        if self.trace.is_listened_to() {
+            self.admit_and_tell(cx, queued)
+        } else {
+            self.admit(cx, queued)
+        }
+    }
+
+    // Out of the way of those whom nobody listens to, so that their outcome goes straight to the caller.
+    #[cold]
+    #[inline(never)]
+    fn admit_and_tell<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        queued: impl Fn(&mut Connection, ChannelKey, Published) -> R,
+    ) -> Poll<Result<R, PublishError>> {
+        let outcome = ready!(self.admit(cx, queued));
+        self.trace
+            .admitted(self.channel.shared(), outcome.as_ref().map(drop));
+        Poll::Ready(outcome)
+    }
+
+    /// At the first poll: what others may add to the message, without the lock.
+    #[inline]
+    fn begin(&mut self) {
+        if trace::listened_to() || self.channel.shared().propagator.is_some() {
+            self.follow();
+        }
+    }
+
+    #[cold]
+    fn follow(&mut self) {
+        let Some(Ok(Publish {
+            method,
+            properties,
+            body,
+        })) = &mut self.message
+        else {
+            return;
+        };
+        let shared = self.channel.shared();
+        self.trace
+            .begin(shared, self.channel.id(), method, properties, body.as_bytes());
+        if let Some(propagator) = &shared.propagator {
+            self.trace
+                .in_scope(|| propagator.inject(&mut Headers::new(&mut properties.headers)));
+        }
+    }
+
+    fn admit<R>(
         &mut self,
         cx: &mut Context<'_>,
         queued: impl Fn(&mut Connection, ChannelKey, Published) -> R,
@@ -265,6 +330,7 @@ impl<'a> Admission<'a> {
                 Err(held) => held,
             };
             self.message = Some(Ok(message));
+            self.trace.held_back(self.channel.shared());
             self.wait = Some(self.channel.wait(request));
             if behind {
                 // They were woken before.

@@ -6,6 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use crate::methods::confirm;
+use amqp_protocol::method::Arguments;
+
 use super::channel::Channel;
 use super::publish::{Admission, Publish};
 use super::receipt::Receipt;
@@ -75,7 +78,7 @@ impl<'a> IntoFuture for Request<'a, Channel, ConfirmSelect> {
     fn into_future(self) -> SelectConfirms<'a> {
         let (channel, select) = self.finish();
         SelectConfirms {
-            round_trip: RoundTrip::new(channel, select),
+            round_trip: RoundTrip::new(channel, confirm::Select::NAME, select),
         }
     }
 }
@@ -243,6 +246,8 @@ impl Future for PublishConfirmed<'_> {
         // A publisher's channel is in confirm mode as long as it lives.
         let unknown = || PublishError::Unknown(ChannelError::Closed.into());
         let delivery_tag = delivery_tag.ok_or_else(unknown)?;
-        Poll::Ready(Ok(Receipt::new(self.channel.clone(), delivery_tag)))
+        let trace = self.admission.take_trace();
+        trace.numbered(delivery_tag);
+        Poll::Ready(Ok(Receipt::new(self.channel.clone(), delivery_tag, trace)))
     }
 }

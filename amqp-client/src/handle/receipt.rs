@@ -13,6 +13,7 @@ use super::shared::Inner;
 use super::waiting::set_waker;
 use crate::error::PublishError;
 use crate::sans_io::ChannelKey;
+use crate::trace::Publishing;
 
 /// What becomes of a published message: ready with `Ok` when the server has confirmed it, and with an error otherwise, also
 /// when its channel or connection ends. It can be awaited anywhere, at any time; its channel stays open as long as it waits.
@@ -43,14 +44,16 @@ pub struct Receipt {
     delivery_tag: DeliveryTag,
     /// Whether a waker was left with the connection.
     polled: bool,
+    trace: Publishing,
 }
 
 impl Receipt {
-    pub(super) fn new(channel: Channel, delivery_tag: DeliveryTag) -> Self {
+    pub(super) fn new(channel: Channel, delivery_tag: DeliveryTag, trace: Publishing) -> Self {
         Self {
             channel: Some(channel),
             delivery_tag,
             polled: false,
+            trace,
         }
     }
 
@@ -72,6 +75,7 @@ impl Future for Receipt {
         self.polled = outcome.is_pending();
         let outcome = ready!(outcome);
         self.channel = None;
+        self.trace.end(&outcome);
         Poll::Ready(outcome)
     }
 }

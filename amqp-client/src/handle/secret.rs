@@ -6,7 +6,9 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use crate::methods::connection;
 use amqp_protocol::ShortStr;
+use amqp_protocol::method::Arguments;
 use amqp_protocol::table::TableError;
 
 use super::channel::{Channel, ChannelHandle};
@@ -17,6 +19,7 @@ use crate::credentials::{Lifetime, Provider};
 use crate::error::{CallError, RefreshError};
 use crate::sans_io::{ChannelKey, State};
 use crate::secret::Secret;
+use crate::trace;
 
 /// How long a provider is left alone at least, whatever lifetimes it gives out.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -55,7 +58,11 @@ impl Connection {
             connection: Arc::clone(&self.handle),
             key: ChannelKey::CONNECTION,
         });
-        channel_0.wait::<Replied>(request).await?;
+        let mut trace = trace::Call::new(connection::UpdateSecret::<'_>::NAME);
+        trace.begin(&self.handle.shared, channel_0.id());
+        let replied = channel_0.wait::<Replied>(request).await;
+        trace.end(&self.handle.shared, replied.as_ref());
+        replied?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -15,12 +15,17 @@ use super::waiting::{Replied, Turn, Waiting, set_waker};
 use crate::config::Config;
 use crate::driver::Clock;
 use crate::error::ConnectionError;
+use crate::propagation::Propagator;
 use crate::sans_io::{ChannelKey, Connection, ConsumerEnd, ConsumerId, Event, Message, State};
+use crate::trace::Labels;
 
 /// A connection as its handles and its driver share it.
 #[derive(Debug)]
 pub(crate) struct Shared {
     inner: Mutex<Inner>,
+    /// What is the same all the time, and read without the lock.
+    pub(crate) labels: Arc<Labels>,
+    pub(crate) propagator: Option<Arc<dyn Propagator>>,
 }
 
 /// What the lock guards.
@@ -58,6 +63,7 @@ pub(crate) struct Asleep {
 
 impl Shared {
     pub(crate) fn new(config: Config, clock: Clock) -> Self {
+        let (labels, propagator) = (Arc::new(Labels::new(&config)), config.propagator.clone());
         let inner = Inner {
             core: Connection::new(config, clock.now()),
             clock,
@@ -74,6 +80,8 @@ impl Shared {
         };
         Self {
             inner: Mutex::new(inner),
+            labels,
+            propagator,
         }
     }
 
@@ -86,9 +94,20 @@ impl Shared {
         let driver = inner.take_driver();
         let woken = std::mem::take(&mut inner.woken);
         drop(inner);
-        driver.into_iter().chain(woken).for_each(Waker::wake);
+        // Mostly there is nobody.
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        if !woken.is_empty() {
+            wake_all(woken);
+        }
         result
     }
+}
+
+#[inline(never)]
+fn wake_all(woken: Vec<Waker>) {
+    woken.into_iter().for_each(Waker::wake);
 }
 
 /// Waits until the connection has reached a state. Dropped before, it leaves nothing behind.

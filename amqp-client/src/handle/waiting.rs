@@ -11,6 +11,7 @@ use super::channel::Channel;
 use super::shared::Inner;
 use crate::error::{CallError, PublishError};
 use crate::sans_io::{ChannelKey, Connection, Reply, RequestId};
+use crate::trace;
 
 /// How a call ends.
 pub(super) type Replied = Result<Reply, CallError>;
@@ -125,14 +126,17 @@ pub(super) struct RoundTrip<'a, M> {
     method: Option<Result<M, CallError>>,
     /// Once it is.
     wait: Option<Wait<'a, Replied>>,
+    trace: trace::Call,
 }
 
 impl<'a, M> RoundTrip<'a, M> {
-    pub(super) fn new(channel: &'a Channel, method: Result<M, CallError>) -> Self {
+    /// One of the method of this name.
+    pub(super) fn new(channel: &'a Channel, name: &'static str, method: Result<M, CallError>) -> Self {
         Self {
             channel,
             method: Some(method),
             wait: None,
+            trace: trace::Call::new(name),
         }
     }
 
@@ -147,19 +151,29 @@ impl<'a, M> RoundTrip<'a, M> {
         send: impl FnOnce(&mut Connection, Instant, ChannelKey, M) -> Result<RequestId, CallError>,
     ) -> Poll<Replied> {
         if let Some(method) = self.method.take() {
-            let method = method?;
-            let request = self.channel.with(|inner, key| {
-                let now = inner.now();
-                let request = send(&mut inner.core, now, key, method)?;
-                inner.register::<Replied>(request);
-                Ok::<_, CallError>(request)
-            })?;
-            self.wait = Some(self.channel.wait(request));
+            self.trace.begin(self.channel.shared(), self.channel.id());
+            let request = method.and_then(|method| {
+                self.channel.with(|inner, key| {
+                    let now = inner.now();
+                    let request = send(&mut inner.core, now, key, method)?;
+                    inner.register::<Replied>(request);
+                    Ok(request)
+                })
+            });
+            match request {
+                Ok(request) => self.wait = Some(self.channel.wait(request)),
+                Err(error) => return Poll::Ready(self.end(Err(error))),
+            }
         }
         match &mut self.wait {
-            Some(wait) => Pin::new(wait).poll(cx),
+            Some(wait) => Pin::new(wait).poll(cx).map(|replied| self.end(replied)),
             None => Poll::Pending,
         }
+    }
+
+    fn end(&mut self, replied: Replied) -> Replied {
+        self.trace.end(self.channel.shared(), replied.as_ref());
+        replied
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "tracing")]
+use amqp_protocol::MethodId;
 use amqp_protocol::method::{self, Arguments};
 use amqp_protocol::{ChannelId, DecodeError, DeliveryTag, Reader, ShortStr};
 use bytes::Bytes;
@@ -188,6 +190,12 @@ impl Reply {
     /// The message behind a basic.get-ok, which this takes away.
     pub fn take_content(&mut self) -> Option<Message> {
         self.content.take()
+    }
+
+    /// Which method it is.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn method(&self) -> Option<MethodId> {
+        Reader::new(&self.octets).method_id("reply").ok()
     }
 
     /// Whether it is the method `M`.

@@ -14,7 +14,7 @@ use ::tokio::time::{Instant, sleep, timeout};
 
 use super::candidates::Candidates;
 use super::{connect_with, secret, tcp};
-use crate::config::Config;
+use crate::config::{Config, Peer};
 use crate::dialect::Protocol;
 use crate::error::{ConnectError, ConnectPhase, ConnectionError, FailedAttempt, TransportError};
 use crate::handle::Connection;
@@ -22,6 +22,7 @@ use crate::metrics;
 use crate::options::{ConnectOptions, Host, TcpOptions};
 #[cfg(feature = "tls-no-provider")]
 use crate::tls::{TlsError, TlsStream};
+use crate::trace;
 
 /// Connects over TCP by a URI or by options, and spawns the driver on the current runtime.
 ///
@@ -115,12 +116,15 @@ async fn try_hosts(
             Ok(addresses) => addresses,
             Err(error) => {
                 metrics::attempted(&options.config, Some(ConnectPhase::Resolve));
-                failed.push(FailedAttempt {
-                    host,
-                    address: None,
-                    phase: ConnectPhase::Resolve,
-                    error,
-                });
+                fail(
+                    failed,
+                    FailedAttempt {
+                        host,
+                        address: None,
+                        phase: ConnectPhase::Resolve,
+                        error,
+                    },
+                );
                 continue;
             }
         };
@@ -166,12 +170,15 @@ async fn try_revisions(
         };
         // What does not fit the protocol fits no server.
         let hopeless = matches!(error, ConnectionError::InvalidSetting { .. });
-        failed.push(FailedAttempt {
-            host: host.clone(),
-            address: Some(address),
-            phase,
-            error,
-        });
+        fail(
+            failed,
+            FailedAttempt {
+                host: host.clone(),
+                address: Some(address),
+                phase,
+                error,
+            },
+        );
         if hopeless {
             return ControlFlow::Break(None);
         }
@@ -182,6 +189,12 @@ async fn try_revisions(
             _ => return ControlFlow::Continue(()),
         }
     }
+}
+
+/// Keeps an attempt that failed, for the error that lists them.
+fn fail(failed: &mut Vec<FailedAttempt>, attempt: FailedAttempt) {
+    trace::attempt_failed(&attempt);
+    failed.push(attempt);
 }
 
 async fn look_up(host: &Host, limit: Duration) -> Result<Vec<SocketAddr>, ConnectionError> {
@@ -214,7 +227,10 @@ async fn try_address(
         Some(limit) => limit.saturating_sub(begun.elapsed()),
         None => config.handshake_timeout,
     };
-    shake_hands(stream, options, host, config.handshake_timeout(limit))
+    let config = config
+        .handshake_timeout(limit)
+        .peer(Peer::new(host.clone(), address));
+    shake_hands(stream, options, host, config)
         .await
         .map_err(|error| match error {
             // Whether before or behind the handshake of TLS.

@@ -18,6 +18,7 @@ mod overtaking;
 mod peer;
 mod pitfalls;
 mod plain;
+mod propagation;
 mod publishers;
 mod publishing;
 mod receiving;

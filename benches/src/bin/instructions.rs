@@ -27,10 +27,16 @@ const MESSAGES: u64 = 20_000;
 /// Messages between two polls of the driver.
 const BATCHES: [u64; 2] = [100, 1];
 const SCENARIOS: [&str; 2] = ["publish", "deliver"];
-#[cfg(feature = "metrics")]
-const LISTENERS: [&str; 2] = ["nobody", "prometheus"];
-#[cfg(not(feature = "metrics"))]
-const LISTENERS: [&str; 1] = ["nobody"];
+/// `info` and `debug` are subscribers of `tracing` that might listen up to that level, and never do.
+const LISTENERS: &[&str] = &[
+    "nobody",
+    #[cfg(feature = "metrics")]
+    "prometheus",
+    #[cfg(feature = "tracing")]
+    "info",
+    #[cfg(feature = "tracing")]
+    "debug",
+];
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -47,7 +53,7 @@ fn report() -> Result<(), Failure> {
     println!("| scenario | who listens | messages a turn | instructions a message |");
     println!("|---|---|---:|---:|");
     for scenario in SCENARIOS {
-        for listener in LISTENERS {
+        for &listener in LISTENERS {
             for batch in BATCHES {
                 let more = count(scenario, listener, batch, 2 * MESSAGES)?;
                 let each = (more - count(scenario, listener, batch, MESSAGES)?) / MESSAGES;
@@ -77,6 +83,8 @@ fn run(scenario: &str, listener: &str, batch: u64, messages: u64) -> Result<(), 
         "nobody" => {}
         #[cfg(feature = "metrics")]
         "prometheus" => drop(metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?),
+        #[cfg(feature = "tracing")]
+        "info" | "debug" => tracing::subscriber::set_global_default(deaf::Deaf(listener.parse()?))?,
         _ => return Err(format!("there is no listener {listener}").into()),
     }
     let mut session = Session::new();
@@ -84,6 +92,40 @@ fn run(scenario: &str, listener: &str, batch: u64, messages: u64) -> Result<(), 
         "publish" => session.publish(batch, messages),
         "deliver" => session.deliver(batch, messages),
         _ => Err(format!("there is no scenario {scenario}").into()),
+    }
+}
+
+#[cfg(feature = "tracing")]
+mod deaf {
+    use tracing::level_filters::LevelFilter;
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    /// Says up to which level it might listen, and never does.
+    pub(super) struct Deaf(pub(super) LevelFilter);
+
+    impl Subscriber for Deaf {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            false
+        }
+
+        fn max_level_hint(&self) -> Option<LevelFilter> {
+            Some(self.0)
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, _: &Event<'_>) {}
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
     }
 }
 
