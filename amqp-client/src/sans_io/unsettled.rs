@@ -41,7 +41,8 @@ impl Unsettled {
             Some(run) if tag <= run.last => return,
             Some(run) if tag == run.last + 1 && now == run.received => run.last = tag,
             _ => {
-                if self.runs.len() == RUNS {
+                // More than one when runs were split.
+                while self.runs.len() >= RUNS {
                     self.count -= self.runs.pop_front().as_ref().map_or(0, Run::len);
                 }
                 self.runs.push_back(Run {
@@ -178,6 +179,21 @@ mod tests {
         for tag in 0..3 * RUNS as u64 {
             unsettled.push(now, 2 * tag);
         }
+        assert_eq!((unsettled.runs.len(), unsettled.count()), (RUNS, RUNS));
+    }
+
+    #[test]
+    fn a_run_that_was_split_makes_room_too() {
+        let mut unsettled = Unsettled::default();
+        let (now, tags) = (Instant::now(), 3 * RUNS as u64);
+        for tag in 0..tags {
+            unsettled.push(now, tag);
+        }
+        for tag in (1..tags).step_by(2) {
+            unsettled.settle(tag);
+        }
+        assert!(unsettled.runs.len() > RUNS);
+        unsettled.push(now, tags + 1);
         assert_eq!((unsettled.runs.len(), unsettled.count()), (RUNS, RUNS));
     }
 }
