@@ -294,7 +294,6 @@ impl<T: Transport> Driver<T> {
         if self.transport.poll_timer(cx, deadline).is_pending() {
             return false;
         }
-        self.reporter.awake();
         self.shared.with(|inner| inner.core.handle_timeout(inner.now()));
         true
     }

@@ -10,16 +10,15 @@
 //! and their gauges its sum. So name connections by what they are for, and do not put into the name what is new at each
 //! start. The other labels have the values that are listed, and no more: no names of queues, routing keys or tags.
 //!
-//! A connection tells what has changed whenever its driver has done something, and once a second while something changes by
-//! itself. The recorder runs in the driver's task, and never under a lock of this library. When a connection has ended,
-//! what it added to gauges is taken away. A metric that the recorder forgets, by an idle time-out for example, comes back
+//! A connection tells what has changed once a second at most, and when it has ended: then what it added to gauges is taken
+//! away. The recorder runs in the driver's task, and never under a lock of this library. A metric that the recorder forgets, by an idle time-out for example, comes back
 //! with the next connection only.
 
 mod report;
 
 use ::metrics::Unit;
 
-use crate::sans_io::Stats;
+use crate::sans_io::{Durations, Measured, Stats};
 
 pub(crate) use report::Reporter;
 #[cfg(feature = "tokio")]
@@ -75,14 +74,12 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy)]
 enum Source {
     Connection(fn(&Seen) -> u64),
-    Confirms,
-    Settlements,
-    HeartbeatLag,
+    Took(fn(&mut Measured) -> &mut Durations),
     /// Attempts to connect, before there is a connection.
     Attempts,
 }
 
-use Source::{Attempts, Confirms, Connection, HeartbeatLag, Settlements};
+use Source::{Attempts, Connection, Took};
 
 /// A connection at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -197,7 +194,7 @@ catalogue! {
     }
     Histogram Seconds "amqp_client_confirm_duration_seconds"
     "From queueing a publish in confirm mode to the server's basic.ack or nack. Off by at most 3 %." {
-        => Confirms
+        => Took(|measured| &mut measured.confirms)
     }
     Gauge Count "amqp_client_publishes_unconfirmed"
     "Publishes in confirm mode that the server has not settled." {
@@ -219,7 +216,7 @@ catalogue! {
     }
     Histogram Seconds "amqp_client_settle_duration_seconds"
     "From receiving a delivery to the transport's taking what settles it. Off by at most 3 %." {
-        => Settlements
+        => Took(|measured| &mut measured.settlements)
     }
     Gauge Count "amqp_client_deliveries_unsettled"
     "Deliveries that must be settled and are not." {
@@ -281,7 +278,7 @@ catalogue! {
         => Connection(|seen| seen.stats.time_stalled.as_millis() as u64)
     }
     Histogram Seconds "amqp_client_heartbeat_lag_seconds"
-    "How late heartbeats were: how long the driver had not been polled when they were due." {
-        => HeartbeatLag
+    "How late heartbeats were: how long the driver had not been polled when they were due. Off by at most 3 %." {
+        => Took(|measured| &mut measured.heartbeat_lags)
     }
 }

@@ -13,8 +13,6 @@ impl Reporter {
     pub(crate) fn due(&self) -> Option<Instant> {
         None
     }
-
-    pub(crate) fn awake(&mut self) {}
 }
 
 #[cfg(feature = "tokio")]

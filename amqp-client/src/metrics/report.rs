@@ -14,9 +14,9 @@ use crate::config::Config;
 use crate::error::ConnectPhase;
 use crate::error::ConnectionError;
 use crate::handle::Shared;
-use crate::sans_io::{Durations, State};
+use crate::sans_io::{Durations, Measured, State};
 
-/// How often to tell what changes though the driver has nothing to do.
+/// How often at most the recorder is told, but for the end. Recorders are read more rarely than that.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// What a connection has told the recorder.
@@ -24,40 +24,52 @@ const PERIOD: Duration = Duration::from_secs(1);
 pub(crate) struct Reporter {
     /// `None` before the first time.
     series: Option<Vec<Series>>,
-    heartbeats_told: u64,
-    confirms: Durations,
-    settlements: Durations,
-    due: Option<Instant>,
+    /// Empty, but while it is told.
+    measured: Measured,
+    /// Before which moment nothing more is told.
+    next: Option<Instant>,
+    /// Whether there may be something to tell then.
+    behind: bool,
 }
 
-/// One series of the recorder's; counters and gauges with where they come from, and what was told.
+/// One series of the recorder's, with where it comes from; counters and gauges with what was told.
 enum Series {
     Counter(Counter, fn(&Seen) -> u64, u64),
     Gauge(Gauge, fn(&Seen) -> u64, u64),
-    Confirms(Histogram),
-    Settlements(Histogram),
-    HeartbeatLag(Histogram),
+    Histogram(Histogram, fn(&mut Measured) -> &mut Durations),
 }
 
 impl Reporter {
-    /// Tells what has changed. The recorder is another's code: it runs when the lock is released.
+    /// Tells what has changed, if it is time. The recorder is another's code: it runs when the lock is released.
     pub(crate) fn report(&mut self, shared: &Shared) {
-        let series = &mut self.series;
-        let (confirms, settlements) = (&mut self.confirms, &mut self.settlements);
-        let (seen, now, moves, name) = shared.with(|inner| {
+        let Self {
+            series,
+            measured,
+            next,
+            behind,
+        } = self;
+        let told = shared.with(|inner| {
             let now = inner.now();
             let core = &mut inner.core;
-            std::mem::swap(confirms, &mut core.confirm_durations);
-            std::mem::swap(settlements, &mut core.settle_durations);
+            let ended = core.state() == State::Closed;
+            if !ended && next.is_some_and(|next| now < next) {
+                return None;
+            }
+            std::mem::swap(measured, &mut core.measured);
             let seen = Seen {
                 stats: core.stats(now),
                 opened: core.was_open,
-                end: (core.state() == State::Closed).then(|| core.error().map_or("other", reason)),
+                end: ended.then(|| core.error().map_or("other", reason)),
             };
             let name = series.is_none().then(|| name(core.config()));
-            (seen, now, core.stats_move() && seen.end.is_none(), name)
+            Some((seen, now, core.stats_move() && !ended, name))
         });
-        self.due = moves.then(|| *self.due.get_or_insert_with(|| now + PERIOD));
+        let Some((seen, now, moves, name)) = told else {
+            *behind = true;
+            return;
+        };
+        *next = now.checked_add(PERIOD);
+        *behind = moves;
         let series = series.get_or_insert_with(|| register(&name.unwrap_or_default()));
         for series in series {
             match series {
@@ -76,26 +88,18 @@ impl Reporter {
                         *told = level;
                     }
                 }
-                Series::Confirms(histogram) => record(histogram, confirms),
-                Series::Settlements(histogram) => record(histogram, settlements),
-                Series::HeartbeatLag(histogram) => {
-                    if seen.stats.heartbeats_sent > self.heartbeats_told {
-                        histogram.record(seen.stats.heartbeat_lag);
+                Series::Histogram(histogram, durations) => {
+                    for (duration, count) in durations(measured).drain() {
+                        histogram.record_many(duration, usize::try_from(count).unwrap_or(usize::MAX));
                     }
                 }
             }
         }
-        self.heartbeats_told = seen.stats.heartbeats_sent;
     }
 
     /// When to report again though nothing else happens.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.due
-    }
-
-    /// The driver is awake, and will report.
-    pub(crate) fn awake(&mut self) {
-        self.due = None;
+        self.next.filter(|_| self.behind)
     }
 }
 
@@ -103,14 +107,8 @@ impl Reporter {
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reporter")
-            .field("due", &self.due)
+            .field("due", &self.due())
             .finish_non_exhaustive()
-    }
-}
-
-fn record(histogram: &Histogram, durations: &mut Durations) {
-    for (duration, count) in durations.drain() {
-        histogram.record_many(duration, usize::try_from(count).unwrap_or(usize::MAX));
     }
 }
 
@@ -126,9 +124,7 @@ fn register(name: &str) -> Vec<Series> {
                     Series::Counter(counter!(metric.name, labels), read, 0)
                 }
                 (_, Source::Connection(read)) => Series::Gauge(gauge!(metric.name, labels), read, 0),
-                (_, Source::Confirms) => Series::Confirms(histogram!(metric.name, labels)),
-                (_, Source::Settlements) => Series::Settlements(histogram!(metric.name, labels)),
-                (_, Source::HeartbeatLag) => Series::HeartbeatLag(histogram!(metric.name, labels)),
+                (_, Source::Took(durations)) => Series::Histogram(histogram!(metric.name, labels), durations),
                 (_, Source::Attempts) => continue,
             });
         }

@@ -15,7 +15,7 @@ use super::authentication::Authentication;
 use super::channel::Channel;
 use super::confirms::Confirms;
 use super::consumers::Consumer;
-use super::durations::Durations;
+use super::durations::Measured;
 use super::event::{ChannelKey, ConsumerId, Event, RequestId, State};
 use super::gate::Gate;
 use super::heartbeat::Heartbeat;
@@ -101,10 +101,7 @@ pub struct Connection {
     /// While the server blocks publishing, and while reading is paused.
     pub(super) blocked: Spells,
     pub(super) paused: Spells,
-    /// From queueing a publish to the server's settling it.
-    pub(crate) confirm_durations: Durations,
-    /// From receiving a delivery to the transport's taking something after it was settled.
-    pub(crate) settle_durations: Durations,
+    pub(crate) measured: Measured,
     /// Deliveries settled since the transport took something: when they came, and how many at a time.
     pub(super) just_settled: Vec<(Instant, usize)>,
     next_id: u64,
@@ -155,8 +152,7 @@ impl Connection {
             stats: Stats::default(),
             blocked: Spells::default(),
             paused: Spells::default(),
-            confirm_durations: Durations::default(),
-            settle_durations: Durations::default(),
+            measured: Measured::default(),
             just_settled: Vec::new(),
             next_id: 0,
             heartbeat: Heartbeat::new(now),
@@ -234,7 +230,7 @@ impl Connection {
         self.heartbeat.sent(now);
         for (received, count) in self.just_settled.drain(..) {
             let duration = now.saturating_duration_since(received);
-            self.settle_durations.note(duration, count as u64);
+            self.measured.settlements.note(duration, count as u64);
         }
         self.settle_state();
         self.note_room();

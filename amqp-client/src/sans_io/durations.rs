@@ -1,5 +1,6 @@
 //! How long things took: counted by size until somebody asks, in a bounded space. What is measured stands elsewhere.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Whether anybody ever asks. If not, nothing is counted, and nothing of the counting is compiled.
@@ -8,11 +9,22 @@ pub(super) const MEASURED: bool = cfg!(feature = "metrics");
 /// Buckets for each power of two nanoseconds: a duration is off by at most one part in 32.
 const STEPS: u64 = 16;
 
+/// What a connection measures.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    /// From queueing a publish in confirm mode to its basic.ack or nack.
+    pub(crate) confirms: Durations,
+    /// From receiving a delivery to the transport's taking something after it was settled.
+    pub(crate) settlements: Durations,
+    /// How late heartbeats were.
+    pub(crate) heartbeat_lags: Durations,
+}
+
 /// Durations that were measured. There are fewer than 1,000 buckets, and few of them in use at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Durations {
     /// Buckets in use, and how many durations fell into each.
-    counts: Vec<(u16, u64)>,
+    counts: BTreeMap<u16, u64>,
 }
 
 impl Durations {
@@ -23,18 +35,14 @@ impl Durations {
         }
         let nanos = duration.as_secs().saturating_mul(1_000_000_000);
         let bucket = bucket(nanos.saturating_add(duration.subsec_nanos().into()));
-        // What was measured last is most like what comes next.
-        match self.counts.iter_mut().rev().find(|(other, _)| *other == bucket) {
-            Some((_, counted)) => *counted += count,
-            None => self.counts.push((bucket, count)),
-        }
+        *self.counts.entry(bucket).or_default() += count;
     }
 
     /// What was counted, and how often, and begins anew.
     #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "nobody asks"))]
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Duration, u64)> + '_ {
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Duration, u64)> + use<> {
         let middle = |(bucket, count)| (Duration::from_nanos(middle(bucket)), count);
-        self.counts.drain(..).map(middle)
+        std::mem::take(&mut self.counts).into_iter().map(middle)
     }
 }
 
@@ -84,7 +92,7 @@ mod tests {
         }
         assert_eq!(durations.counts.len(), 2);
         let counts: Vec<_> = durations.drain().map(|(_, count)| count).collect();
-        assert_eq!(counts, [1000, 2000]);
+        assert_eq!(counts, [2000, 1000]);
         assert!(durations.drain().next().is_none());
     }
 }

@@ -135,7 +135,7 @@ pub use content::Message;
 pub(crate) use content::READ_BUFFER;
 pub use deliveries::Settlement;
 #[cfg(feature = "metrics")]
-pub(crate) use durations::Durations;
+pub(crate) use durations::{Durations, Measured};
 pub use event::{ChannelKey, ConsumerEnd, ConsumerId, Event, Reply, RequestId, State};
 pub use outgoing::Outgoing;
 pub use publishing::{Body, Published};

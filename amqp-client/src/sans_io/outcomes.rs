@@ -158,7 +158,7 @@ impl Connection {
             key,
             events: &mut self.events,
             stats: &mut self.stats,
-            durations: &mut self.confirm_durations,
+            durations: &mut self.measured.confirms,
         };
         confirms.end(transmitted, reason, &mut outside);
         if channel.held || confirms.has_receipts() {
@@ -259,7 +259,7 @@ impl Connection {
             key,
             events: &mut self.events,
             stats: &mut self.stats,
-            durations: &mut self.confirm_durations,
+            durations: &mut self.measured.confirms,
         };
         (confirms, outside)
     }

@@ -1,4 +1,5 @@
-//! Metrics: what there is of them, that each moves as it should, and by how much.
+//! Metrics: what there is of them, that each moves as it should, and by how much. Recorders are told once a second, so that
+//! a second passes before each look at one.
 
 use std::future::IntoFuture;
 use std::time::Duration;
@@ -90,12 +91,33 @@ fn names_are_those_that_prometheus_recommends() {
 }
 
 #[test]
+fn a_recorder_is_told_once_a_second_and_as_long_as_there_is_something_to_tell() {
+    recorded(config().heartbeat(60), |session, recorded| {
+        assert_eq!(recorded.sum("connections"), 0);
+        session.advance(SECOND);
+        assert_eq!(recorded.sum("connections"), 1);
+        let told = recorded.sum("sent_bytes_total");
+        let _channel = session.open_channel();
+        session.advance(SECOND / 2);
+        assert_eq!(recorded.sum("sent_bytes_total"), told);
+        // Nothing else will wake the driver.
+        assert_eq!(session.timer(), Some(SECOND / 2));
+        session.advance(SECOND / 2);
+        assert_eq!(
+            recorded.sum("sent_bytes_total"),
+            session.connection.stats().octets_sent
+        );
+        assert!(session.timer() > Some(SECOND), "{:?}", session.timer());
+    });
+}
+
+#[test]
 fn publishes_and_what_became_of_them_are_counted_and_timed() {
     recorded(config(), |session, recorded| {
         let channel = session.open_channel();
         let publisher = publisher_with(session, &channel, |select| select.confirm_timeout(100 * SECOND));
         let _receipts: Vec<_> = (0..3).map(|_| publish(&publisher)).collect();
-        session.drive();
+        session.advance(SECOND);
         assert_eq!(recorded.sum("messages_published_total"), 3);
         assert_eq!(recorded.sum("publishes_unconfirmed"), 3);
         session.advance(2 * SECOND);
@@ -106,10 +128,11 @@ fn publishes_and_what_became_of_them_are_counted_and_timed() {
         };
         session.advance(3 * SECOND);
         session.send(1, &nack);
+        session.advance(SECOND);
         assert_eq!(recorded.sum("publish_outcomes_total confirmed"), 2);
         assert_eq!(recorded.sum("publish_outcomes_total nacked"), 1);
         assert_eq!(recorded.sum("publishes_unconfirmed"), 0);
-        assert_durations(recorded.values("confirm_duration_seconds"), &[2.0, 2.0, 5.0]);
+        assert_durations(recorded.values("confirm_duration_seconds"), &[3.0, 3.0, 6.0]);
 
         // A message that comes back.
         ready(channel.basic_publish("", "q", "x").into_future()).unwrap();
@@ -126,17 +149,20 @@ fn publishes_and_what_became_of_them_are_counted_and_timed() {
             .concat(),
         );
         confirm(session, 4, false);
+        session.advance(SECOND);
         assert_eq!(recorded.sum("publish_outcomes_total returned"), 1);
 
         // One that the server forgets, and one that the transport does not take before the channel's end.
         let _late = publish(&publisher);
         session.advance(101 * SECOND);
+        session.advance(SECOND);
         assert_eq!(recorded.sum("publish_outcomes_total unknown"), 1);
         session.set_room(0);
         let _unsent = publish(&publisher);
-        session.drive();
+        session.advance(SECOND);
         assert!(recorded.sum("send_backlog_bytes") > 0);
         session.send(1, &channel_close(constants::NOT_FOUND, "no"));
+        session.advance(SECOND);
         assert_eq!(recorded.sum("publish_outcomes_total not_sent"), 1);
         assert_eq!(recorded.sum("publish_outcomes_total unknown"), 1);
         assert_eq!(recorded.values("confirm_duration_seconds").len(), 4);
@@ -156,6 +182,7 @@ fn deliveries_and_what_became_of_them_are_counted_and_timed() {
             session.feed(&octets.concat());
         };
         feed(session, 1..=4);
+        session.advance(SECOND);
         assert_eq!(recorded.sum("messages_delivered_total"), 4);
         assert_eq!(recorded.sum("messages_buffered"), 4);
         assert!(recorded.sum("buffered_bytes") > 4 * 4);
@@ -172,34 +199,36 @@ fn deliveries_and_what_became_of_them_are_counted_and_timed() {
         feed(session, 5..=8);
         ready(third.reject()).unwrap();
         session.drive();
-        assert_durations(recorded.values("settle_duration_seconds"), &[2.0]);
         session.advance(SECOND);
+        assert_durations(recorded.values("settle_duration_seconds"), &[3.0]);
         drop(fourth);
         ready(second.ack_multiple()).unwrap();
         ready(first.ack()).unwrap_err();
         session.drive();
+        session.advance(SECOND);
         assert_eq!(recorded.sum("deliveries_settled_total acked"), 2);
         assert_eq!(recorded.sum("deliveries_settled_total rejected"), 1);
         assert_eq!(recorded.sum("deliveries_settled_total requeued"), 1);
         assert_eq!(recorded.sum("deliveries_unsettled"), 4);
-        assert_durations(recorded.values("settle_duration_seconds"), &[2.0, 3.0, 3.0, 3.0]);
+        assert_durations(recorded.values("settle_duration_seconds"), &[3.0, 4.0, 4.0, 4.0]);
 
         // A message that leaves together with others, half a second later.
         let fifth = next(&mut consumer).unwrap();
         session.set_room(0);
         ready(fifth.requeue_multiple()).unwrap();
-        session.drive();
+        session.advance(SECOND);
         assert_eq!(recorded.sum("deliveries_settled_total requeued"), 2);
         session.set_room(usize::MAX);
         session.advance(SECOND / 2);
+        session.advance(SECOND);
         assert_durations(
             recorded.values("settle_duration_seconds"),
-            &[1.5, 2.0, 3.0, 3.0, 3.0],
+            &[3.0, 3.5, 4.0, 4.0, 4.0],
         );
 
         // The server requeues what is left.
         ready(channel.basic_recover_async().into_future()).unwrap();
-        session.drive();
+        session.advance(SECOND);
         assert_eq!(recorded.sum("deliveries_settled_total requeued"), 5);
         assert_eq!(recorded.sum("deliveries_unsettled"), 0);
     });
@@ -211,9 +240,11 @@ fn what_was_never_settled_is_not_counted_and_ends_with_its_channel() {
         let channel = session.open_channel();
         let _consumer = session.consume(&channel, "c");
         session.feed(&delivery(1, "c", 1, b"body", 9));
+        session.advance(SECOND);
         assert_eq!(recorded.sum("deliveries_unsettled"), 1);
         assert_eq!(recorded.sum("consumers"), 1);
         session.send(1, &channel_close(constants::PRECONDITION_FAILED, "late"));
+        session.advance(SECOND);
         assert_eq!(recorded.sum("deliveries_unsettled"), 0);
         assert_eq!(recorded.sum("consumers"), 0);
         assert_eq!(recorded.sum("channels"), 0);
@@ -227,7 +258,7 @@ fn what_was_never_settled_is_not_counted_and_ends_with_its_channel() {
 fn channels_and_consumers_are_counted_by_how_they_end() {
     let mut config = config();
     config.receive_buffer_messages = 2;
-    config.call_timeout = SECOND;
+    config.call_timeout = 4 * SECOND;
     recorded(config, |session, recorded| {
         let channels: [_; 4] = std::array::from_fn(|_| session.open_channel());
         let [cancelling, server, overflowing, lost] = &channels;
@@ -240,6 +271,7 @@ fn channels_and_consumers_are_counted_by_how_they_end() {
         session.send(2, &cancel);
         let _overflows = session.consume(overflowing, "overflow");
         let _lost = session.consume(lost, "lost");
+        session.advance(SECOND);
         assert_eq!(recorded.sum("consumers_started_total"), 4);
         assert_eq!(recorded.sum("consumers"), 2);
         assert_eq!(recorded.sum("consumers_ended_total client"), 1);
@@ -250,6 +282,7 @@ fn channels_and_consumers_are_counted_by_how_they_end() {
         assert!(poll(&mut call).is_pending());
         let many: Vec<_> = (1..=9).map(|tag| delivery(3, "overflow", tag, b"x", 9)).collect();
         session.feed(&many.concat());
+        session.advance(SECOND);
         assert_eq!(recorded.sum("consumers_ended_total overflow"), 1);
         assert_eq!(recorded.sum("deliveries_settled_total requeued"), 9);
         assert_eq!(recorded.sum("requests_waiting"), 1);
@@ -257,7 +290,8 @@ fn channels_and_consumers_are_counted_by_how_they_end() {
         // Two calls without a reply, and what they belonged to is over.
         let mut second = cancelling.queue_declare("q").into_future();
         assert!(poll(&mut second).is_pending());
-        session.advance(2 * SECOND);
+        session.advance(5 * SECOND);
+        session.advance(SECOND);
         assert_eq!(recorded.sum("requests_waiting"), 0);
         assert_eq!(recorded.sum("channels_closed_total given_up"), 1);
         assert_eq!(recorded.sum("channels_opened_total"), 4);
@@ -265,6 +299,7 @@ fn channels_and_consumers_are_counted_by_how_they_end() {
         let mut closing = Box::pin(server.close());
         assert!(poll(&mut closing).is_pending());
         session.send(2, &channel::CloseOk {});
+        session.advance(SECOND);
         assert_eq!(recorded.sum("channels_closed_total client"), 1);
         assert_eq!(recorded.sum("channels"), 2);
         session.end_stream();
@@ -291,7 +326,7 @@ fn time_under_connection_blocked_is_counted_while_it_lasts() {
         session.send(0, &connection::Unblocked {});
         session.advance(9 * SECOND);
         assert!(poll(&mut publish).is_ready());
-        session.drive();
+        session.advance(SECOND);
         assert_eq!(recorded.sum("blocked_milliseconds_total"), 3500);
         assert_eq!(recorded.sum("publishes_waiting"), 0);
         assert_eq!(session.connection.stats().time_blocked, 7 * SECOND / 2);
@@ -352,8 +387,10 @@ fn a_driver_that_is_polled_late_shows_in_the_lag_of_heartbeats() {
     recorded(config().heartbeat(10), |session, recorded| {
         assert!(recorded.values("heartbeat_lag_seconds").is_empty());
         session.advance(5 * SECOND);
+        session.advance(SECOND);
         assert_durations(recorded.values("heartbeat_lag_seconds"), &[0.0]);
-        session.advance(8 * SECOND);
+        session.advance(7 * SECOND);
+        session.advance(SECOND);
         assert_durations(recorded.values("heartbeat_lag_seconds"), &[0.0, 3.0]);
         let stats = session.connection.stats();
         assert_eq!((stats.heartbeats_sent, stats.heartbeat_lag), (2, 3 * SECOND));
@@ -377,7 +414,7 @@ fn reason_of(end: impl FnOnce(&mut Session, Connection)) -> String {
         ready(channel.basic_publish("", "q", "x").into_future()).unwrap();
         let mut call = channel.queue_declare("q").into_future();
         assert!(poll(&mut call).is_pending());
-        session.drive();
+        session.advance(SECOND);
         let levels = [
             "connections",
             "channels",
@@ -458,6 +495,8 @@ fn connections_of_one_name_add_up() {
         let mut second = Session::open_with(config());
         let _other = Session::open_with(Config::default().connection_name("other"));
         let _channels = (first.open_channel(), second.open_channel(), second.open_channel());
+        first.advance(SECOND);
+        second.advance(SECOND);
         assert_eq!(recorded.sum("connections"), 2);
         assert_eq!(recorded.sum("channels"), 3);
         second.end_stream();
