@@ -52,7 +52,7 @@ pub enum ConnectionError {
     },
     /// The server wants the client to use another host, and has not opened the connection (AMQP 0-8). It may do so unless
     /// [`insist`](field@crate::Config::insist) is set.
-    #[error("the server redirects to {host}{}", also(known_hosts))]
+    #[error("the server redirects to {}{}", host.escape_debug(), also(known_hosts))]
     Redirected {
         /// The host to use, as `host` or `host:port`.
         host: String,
@@ -213,7 +213,7 @@ fn hint(virtual_host: &str) -> &'static str {
 fn also(known_hosts: &[String]) -> String {
     match known_hosts {
         [] => String::new(),
-        hosts => format!(" (others: {})", hosts.join(", ")),
+        hosts => format!(" (others: {})", hosts.join(", ").escape_debug()),
     }
 }
 
