@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use amqp_client::tokio::connect;
-use amqp_client::{ConnectOptions, WireRecorder, WireText};
+use amqp_client::{ConnectOptions, wire};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -26,10 +26,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let mut options: ConnectOptions = url.parse()?;
     let recorder = std::env::args_os()
         .nth(1)
-        .map(|name| Arc::new(WireRecorder::to_files(name)));
+        .map(|name| Arc::new(wire::Recorder::to_files(name)));
     options.config.wire_tap = Some(match &recorder {
         Some(recorder) => recorder.clone(),
-        None => Arc::new(WireText::new(stderr())),
+        None => Arc::new(wire::Text::new(stderr())),
     });
 
     let connection = connect(options).await?;

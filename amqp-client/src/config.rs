@@ -12,7 +12,7 @@ use crate::dialect::Protocol;
 use crate::options::Host;
 use crate::propagation::Propagator;
 use crate::settings::settings;
-use crate::wire::WireTap;
+use crate::wire;
 
 settings! {
     /// The settings of one connection, with RabbitMQ's defaults: guest on virtual host `/`.
@@ -96,9 +96,9 @@ settings! {
         /// Unsettled deliveries that a consumer may hold when neither it nor its channel says otherwise; 0 is no limit. How
         /// much that [may be](crate::Request::prefetch_count) depends on `receive_buffer`. Default: 100.
         prefetch_count: u16 = 100;
-        /// What sees every frame of the connection, such as a [`WireRecorder`](crate::WireRecorder) or a
-        /// [`WireText`](crate::WireText). Default: none.
-        wire_tap: Option<Arc<dyn WireTap>> = None, set(tap: Arc<dyn WireTap>) Some(tap);
+        /// What sees every frame of the connection, such as a [`wire::Recorder`] or a [`wire::Text`].
+        /// Default: none.
+        wire_tap: Option<Arc<dyn wire::Tap>> = None, set(tap: Arc<dyn wire::Tap>) Some(tap);
         /// Who is at the other end, for what traces say. The `connect` of an adapter knows, and replaces it; over a stream
         /// of your own, say it here. Default: nothing is known.
         peer: Peer = Peer::default();

@@ -52,7 +52,7 @@
 //! - Consuming: a [`Consumer`] is a stream of [`Delivery`]s; [`Channel::basic_get`] fetches one message.
 //! - The life of a connection: [`Connection::shutdown`], [`close`](Connection::close), [`closed`](Connection::closed),
 //!   [`events`](Connection::events), [`stats`](Connection::stats).
-//! - Looking at the wire: a [`WireTap`] sees every frame; a [`WireText`] prints, a [`WireRecorder`] records them.
+//! - Looking at the wire: a [`wire::Tap`] sees every frame; a [`wire::Text`] prints, a [`wire::Recorder`] records them.
 //!
 //! # Layers
 //!
@@ -121,7 +121,7 @@ pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 pub mod trace;
-mod wire;
+pub mod wire;
 
 // For readers: a program has no use for it.
 #[cfg(doc)]
@@ -131,9 +131,9 @@ pub use config::{Config, HeldBack, Peer};
 pub use credentials::{Credentials, IssueError, IssuedSecret, Mechanism, MechanismError, SecretProvider};
 pub use dialect::{Protocol, ProtocolError};
 pub use error::{
-    ArgumentValue, CallError, ChannelError, Close, ConnectError, ConnectPhase, ConnectionError, Entity,
-    EntityKind, Explanation, FailedAttempt, PeerViolation, Permission, ProviderError, PublishError,
-    RefreshError, Refusal, ShutdownError, TransportError, UnknownReason, Violation,
+    CallError, ChannelError, Close, ConnectError, ConnectPhase, ConnectionError, FailedAttempt,
+    PeerViolation, ProviderError, PublishError, RefreshError, Refusal, ShutdownError, TransportError,
+    UnknownReason, Violation, explained,
 };
 pub use handle::{
     Call, Channel, ConfirmSelect, Connection, ConnectionEvent, Consume, Consumer, ConsumerError,
@@ -152,4 +152,3 @@ pub use propagation::{Headers, Propagator};
 pub use sans_io::{Body, ConsumerEnd, Message, Returned, State, Stats, Unfinished};
 pub use secret::Secret;
 pub use server_properties::{Capabilities, ServerProperties};
-pub use wire::{Sender, WireContent, WireFrame, WireRecorder, WireTap, WireText};

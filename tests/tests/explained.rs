@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::time::Duration;
 
+use amqp_client::explained::{ArgumentValue, Entity, EntityKind, Explanation};
 use amqp_client::protocol::DeliveryTag;
 use amqp_client::protocol::v0_9_1::basic;
 use amqp_client::tokio::connect;
 use amqp_client::{
-    ArgumentValue, CallError, Channel, Close, ConnectOptions, Connection, ConnectionError, Credentials,
-    Entity, EntityKind, Explanation, QueueType,
+    CallError, Channel, Close, ConnectOptions, Connection, ConnectionError, Credentials, QueueType,
 };
 use amqp_tests::broker::Broker;
 use tokio::time::timeout;

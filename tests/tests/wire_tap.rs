@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amqp_client::tokio::connect;
-use amqp_client::{ConnectOptions, WireRecorder};
+use amqp_client::{ConnectOptions, wire};
 use amqp_tests::broker::Broker;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -206,7 +206,7 @@ fn the_example_prints_a_line_for_each_frame() -> Outcome {
 async fn a_recording_has_all_that_the_connection_counts() -> Outcome {
     const MESSAGES: usize = 20;
     let folder = Folder::new("counts")?;
-    let recorder = Arc::new(WireRecorder::to_files(folder.0.join("session")));
+    let recorder = Arc::new(wire::Recorder::to_files(folder.0.join("session")));
     let mut options: ConnectOptions = url("counts")?.parse()?;
     let user = options.config.credentials.user().unwrap_or_default().to_owned();
     options.config.wire_tap = Some(recorder.clone());

@@ -5,7 +5,7 @@ mod call;
 mod channel;
 mod connect;
 mod connection;
-mod explained;
+pub mod explained;
 mod peer;
 mod publish;
 
@@ -13,6 +13,5 @@ pub use call::{CallError, Refusal};
 pub use channel::ChannelError;
 pub use connect::{ConnectError, ConnectPhase, FailedAttempt};
 pub use connection::{ConnectionError, ProviderError, RefreshError, ShutdownError, TransportError};
-pub use explained::{ArgumentValue, Entity, EntityKind, Explanation, Permission};
 pub use peer::{Close, PeerViolation, Violation};
 pub use publish::{PublishError, UnknownReason};

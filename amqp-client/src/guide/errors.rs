@@ -81,7 +81,7 @@
 //!
 //! ```no_run
 //! # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
-//! use amqp_client::Explanation;
+//! use amqp_client::explained::Explanation;
 //!
 //! if let Err(error) = channel.queue_declare("orders").durable().await {
 //!     match error.closed_by_server().map(amqp_client::Close::explain) {
@@ -94,7 +94,7 @@
 //! # }
 //! ```
 //!
-//! Other versions and other servers may word it differently, which is [`Explanation::Other`]: a program that decides by an
+//! Other versions and other servers may word it differently, which is [`Other`](explained::Explanation::Other): a program that decides by an
 //! explanation needs an answer for that one too. `tests/tests/explained.rs` makes a real node say them.
 //!
 //! What the protocol allows, and RabbitMQ is known to close the whole connection for, is not even sent: [`Refusal`].

@@ -80,8 +80,8 @@
 //!
 //! # What is on the wire
 //!
-//! When nothing else explains it: a [wire tap](WireTap) sees every frame of both directions, decoded. [`WireText`] prints a
-//! line for each, [`WireRecorder`] writes their octets to files:
+//! When nothing else explains it: a [wire tap](wire::Tap) sees every frame of both directions, decoded. [`wire::Text`] prints a
+//! line for each, [`wire::Recorder`] writes their octets to files:
 //!
 //! ```no_run
 //! # #[cfg(feature = "tokio")]
@@ -89,11 +89,11 @@
 //! use std::sync::Arc;
 //!
 //! use amqp_client::tokio::connect;
-//! use amqp_client::{ConnectOptions, WireText};
+//! use amqp_client::{ConnectOptions, wire};
 //!
 //! let mut options: ConnectOptions = "amqp://localhost".parse()?;
 //! if std::env::var_os("SHOW_FRAMES").is_some() {
-//!     options.config.wire_tap = Some(Arc::new(WireText::new(std::io::stderr())));
+//!     options.config.wire_tap = Some(Arc::new(wire::Text::new(std::io::stderr())));
 //! }
 //! let connection = connect(options).await?;
 //! # Ok(())

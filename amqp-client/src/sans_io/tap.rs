@@ -15,7 +15,7 @@ use super::connection::FRAME_MIN;
 use super::outgoing::Outgoing;
 use crate::config::Config;
 use crate::dialect::Protocol;
-use crate::wire::{Octets, Sender, WireFrame, WireTap, redact};
+use crate::wire::{self, Octets, Sender, redact};
 
 /// How many connections had a tap.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
@@ -64,7 +64,7 @@ pub struct Tapping {
 /// What calls the tap.
 struct Hand {
     /// None after it panicked.
-    tap: Option<Arc<dyn WireTap>>,
+    tap: Option<Arc<dyn wire::Tap>>,
     connection: u64,
     name: Option<String>,
     protocol: Protocol,
@@ -194,7 +194,7 @@ impl Hand {
             } => redact(payload).map(|hidden| (channel, hidden)),
             _ => None,
         };
-        let frame = WireFrame {
+        let frame = wire::Frame {
             connection: self.connection,
             connection_name: self.name.as_deref(),
             sender,

@@ -13,10 +13,10 @@ use crate::methods::{Method, basic};
 /// Octets of a body that are shown.
 const PREVIEW: usize = 64;
 
-/// What a [`WireFrame`](super::WireFrame) says.
+/// What a [`Frame`](super::Frame) says.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum WireContent<'a> {
+pub enum Content<'a> {
     /// The octets that open a connection, or with which a server refuses it.
     ProtocolHeader(ProtocolHeader),
     /// A method and its arguments.
@@ -36,7 +36,7 @@ pub enum WireContent<'a> {
     Heartbeat,
 }
 
-impl<'a> WireContent<'a> {
+impl<'a> Content<'a> {
     /// Decodes a payload to its last octet.
     pub(super) fn decode(
         protocol: Protocol,
@@ -60,7 +60,7 @@ impl<'a> WireContent<'a> {
     }
 }
 
-impl fmt::Display for WireContent<'_> {
+impl fmt::Display for Content<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ProtocolHeader(header) => write!(f, "protocol header {header}"),

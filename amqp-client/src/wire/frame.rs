@@ -6,7 +6,7 @@ use std::time::Instant;
 use amqp_protocol::frame::{self, END, FrameType, START_LEN};
 use amqp_protocol::{ChannelId, DecodeError, ProtocolHeader};
 
-use super::content::{Preview, WireContent};
+use super::content::{Content, Preview};
 use crate::dialect::Protocol;
 
 /// Who sent a frame.
@@ -29,7 +29,7 @@ impl fmt::Display for Sender {
 }
 
 /// A frame on its way, or what is none: the protocol header, and octets that break the framing. [Secrets are
-/// hidden](super::WireTap).
+/// hidden](super::Tap).
 ///
 /// Its [`Display`](fmt::Display) is one line, with a preview of a body:
 ///
@@ -43,7 +43,7 @@ impl fmt::Display for Sender {
 /// copied.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct WireFrame<'a> {
+pub struct Frame<'a> {
     /// The number of the connection, never used twice in a process. Connections with a tap are counted from 1, attempts
     /// that failed in the handshake among them.
     pub connection: u64,
@@ -96,13 +96,13 @@ impl fmt::Debug for Octets<'_> {
     }
 }
 
-impl WireFrame<'_> {
+impl Frame<'_> {
     /// The octets as they are on the wire, but for what is [redacted](Self::is_redacted): those before the payload, the
     /// payload, and those behind it. Of what is no frame, all are in the second.
     ///
     /// ```
-    /// # use amqp_client::WireFrame;
-    /// fn encoded_len(frame: &WireFrame<'_>) -> usize {
+    /// # use amqp_client::wire::Frame;
+    /// fn encoded_len(frame: &Frame<'_>) -> usize {
     ///     frame.octets().iter().map(|part| part.len()).sum()
     /// }
     /// ```
@@ -133,20 +133,20 @@ impl WireFrame<'_> {
     ///
     /// When the payload is malformed, or the octets are no frame. Such octets come once, with all that follow them in what
     /// was read; what is read after that is given likewise, with the same error.
-    pub fn content(&self) -> Result<WireContent<'_>, DecodeError> {
+    pub fn content(&self) -> Result<Content<'_>, DecodeError> {
         match &self.octets {
             Octets::ProtocolHeader([_, _, _, _, a, b, c, d]) => {
-                Ok(WireContent::ProtocolHeader(ProtocolHeader([*a, *b, *c, *d])))
+                Ok(Content::ProtocolHeader(ProtocolHeader([*a, *b, *c, *d])))
             }
             Octets::Frame {
                 frame_type, payload, ..
-            } => WireContent::decode(self.protocol, *frame_type, payload),
+            } => Content::decode(self.protocol, *frame_type, payload),
             Octets::Unframed(_, error) => Err(*error),
         }
     }
 }
 
-impl fmt::Display for WireFrame<'_> {
+impl fmt::Display for Frame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(name) = self.connection_name {
             write!(f, "{} ", name.escape_debug())?;

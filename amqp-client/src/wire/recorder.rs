@@ -8,21 +8,22 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{Sender, WireFrame, WireTap};
+use super::{Frame, Sender, Tap};
 
 type Output = BufWriter<Box<dyn Write + Send>>;
 
 /// Records the octets of each direction of each connection, for the program `wire dissect` of `amqp-protocol` and for
-/// others that read captures. Secrets are [hidden](WireTap).
+/// others that read captures. Secrets are [hidden](Tap).
 ///
 /// ```no_run
 /// use std::sync::Arc;
-/// use amqp_client::{ConnectOptions, WireRecorder};
+/// use amqp_client::ConnectOptions;
+/// use amqp_client::wire::Recorder;
 ///
 /// # #[cfg(feature = "tokio")]
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// // Writes session-1.client and session-1.server; a second connection has the number 2.
-/// let recorder = Arc::new(WireRecorder::to_files("session"));
+/// let recorder = Arc::new(Recorder::to_files("session"));
 /// let mut options: ConnectOptions = "amqp://localhost".parse()?;
 /// options.config.wire_tap = Some(recorder.clone());
 /// let connection = amqp_client::tokio::connect(options).await?;
@@ -40,7 +41,7 @@ type Output = BufWriter<Box<dyn Write + Send>>;
 ///
 /// Each frame is written, and flushed, before the connection goes on, so that a recording is there after a crash. A
 /// direction that could not be opened or written to is not written to any more: what is recorded has no gaps.
-pub struct WireRecorder {
+pub struct Recorder {
     open: Box<Open>,
     state: Mutex<State>,
 }
@@ -54,7 +55,7 @@ struct State {
     error: Option<io::Error>,
 }
 
-impl WireRecorder {
+impl Recorder {
     /// Records to what `open` makes for each direction of a connection, whose number it gets. It is asked at the first
     /// frame, and what it made is dropped when the connection has ended.
     pub fn new<W, F>(open: F) -> Self
@@ -69,7 +70,7 @@ impl WireRecorder {
     }
 
     /// Records to the files `NAME-N.client` and `NAME-N.server`, where N is the [number of the
-    /// connection](WireFrame::connection). Files that are there are overwritten.
+    /// connection](Frame::connection). Files that are there are overwritten.
     pub fn to_files(name: impl Into<PathBuf>) -> Self {
         let name = name.into();
         Self::new(move |connection, sender| {
@@ -89,8 +90,8 @@ impl WireRecorder {
     }
 }
 
-impl WireTap for WireRecorder {
-    fn frame(&self, frame: &WireFrame<'_>) {
+impl Tap for Recorder {
+    fn frame(&self, frame: &Frame<'_>) {
         let (connection, sender) = (frame.connection, frame.sender);
         let State { outputs, error } = &mut *self.state();
         let output = outputs.entry((connection, sender)).or_insert_with(|| {
@@ -115,16 +116,16 @@ impl WireTap for WireRecorder {
     }
 }
 
-fn write(output: &mut Output, frame: &WireFrame<'_>) -> io::Result<()> {
+fn write(output: &mut Output, frame: &Frame<'_>) -> io::Result<()> {
     for octets in frame.octets() {
         output.write_all(octets)?;
     }
     output.flush()
 }
 
-impl fmt::Debug for WireRecorder {
+impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WireRecorder").finish_non_exhaustive()
+        f.debug_struct("Recorder").finish_non_exhaustive()
     }
 }
 
@@ -132,18 +133,19 @@ impl fmt::Debug for WireRecorder {
 ///
 /// ```
 /// use std::sync::Arc;
-/// use amqp_client::{Config, WireText};
+/// use amqp_client::Config;
+/// use amqp_client::wire::Text;
 ///
-/// let config = Config::default().wire_tap(Arc::new(WireText::new(std::io::stderr())));
+/// let config = Config::default().wire_tap(Arc::new(Text::new(std::io::stderr())));
 /// ```
 ///
 /// A line that cannot be written is lost.
 #[derive(Debug)]
-pub struct WireText<W> {
+pub struct Text<W> {
     output: Mutex<(W, Option<Instant>)>,
 }
 
-impl<W: Write + Send> WireText<W> {
+impl<W: Write + Send> Text<W> {
     /// Writes to `output`.
     pub fn new(output: W) -> Self {
         Self {
@@ -152,8 +154,8 @@ impl<W: Write + Send> WireText<W> {
     }
 }
 
-impl<W: Write + Send> WireTap for WireText<W> {
-    fn frame(&self, frame: &WireFrame<'_>) {
+impl<W: Write + Send> Tap for Text<W> {
+    fn frame(&self, frame: &Frame<'_>) {
         let (output, first) = &mut *self.output.lock().unwrap_or_else(PoisonError::into_inner);
         let first = *first.get_or_insert(frame.at);
         let seconds = frame.at.saturating_duration_since(first).as_secs_f64();

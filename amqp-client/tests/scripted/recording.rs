@@ -4,11 +4,12 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use amqp_client::Config;
 use amqp_client::methods::connection;
 use amqp_client::protocol::ProtocolHeader;
 use amqp_client::protocol::frame::HEARTBEAT;
 use amqp_client::sans_io::State;
-use amqp_client::{Config, Sender, WireRecorder, WireText};
+use amqp_client::wire::{self, Sender};
 
 use crate::peer::{Peer, method_frame, start};
 
@@ -45,7 +46,7 @@ fn a_recording_has_the_octets_of_each_direction_and_ends_at_an_error() {
         },
     );
     let outputs = (client.clone(), server.clone());
-    let recorder = Arc::new(WireRecorder::new(move |_, sender| {
+    let recorder = Arc::new(wire::Recorder::new(move |_, sender| {
         Ok(match sender {
             Sender::Client => outputs.0.clone(),
             Sender::Server => outputs.1.clone(),
@@ -75,7 +76,7 @@ fn a_recording_has_the_octets_of_each_direction_and_ends_at_an_error() {
 
 #[test]
 fn files_that_cannot_be_made_are_an_error_of_the_recorder_alone() {
-    let recorder = Arc::new(WireRecorder::to_files("/no such folder/session"));
+    let recorder = Arc::new(wire::Recorder::to_files("/no such folder/session"));
     let peer = Peer::tuned(Config::default().wire_tap(recorder.clone()), 1, 4096);
     assert_eq!(peer.core.state(), State::Open);
     assert_eq!(recorder.take_error().unwrap().kind(), io::ErrorKind::NotFound);
@@ -84,7 +85,7 @@ fn files_that_cannot_be_made_are_an_error_of_the_recorder_alone() {
 #[test]
 fn text_has_the_seconds_since_the_first_frame() {
     let memory = Memory::default();
-    let text = WireText::new(memory.clone());
+    let text = wire::Text::new(memory.clone());
     let mut peer = Peer::new(Config::default().wire_tap(Arc::new(text)));
     peer.advance(Duration::from_millis(1500));
     peer.feed(&ProtocolHeader::V0_8.octets());

@@ -10,7 +10,8 @@ use amqp_client::protocol::frame::{self, FrameType, HEARTBEAT};
 use amqp_client::protocol::method::Arguments;
 use amqp_client::protocol::{ChannelId, DecodeErrorKind, LongStr, ProtocolHeader, ShortStr};
 use amqp_client::sans_io::State;
-use amqp_client::{Config, Credentials, Secret, Sender, WireFrame, WireTap};
+use amqp_client::wire::{self, Sender};
+use amqp_client::{Config, Credentials, Secret};
 use bytes::Bytes;
 
 use crate::peer::{Peer, delivery, method_frame, publish, start};
@@ -34,8 +35,8 @@ pub(crate) struct Log {
     frames: Mutex<Vec<Seen>>,
 }
 
-impl WireTap for Log {
-    fn frame(&self, frame: &WireFrame<'_>) {
+impl wire::Tap for Log {
+    fn frame(&self, frame: &wire::Frame<'_>) {
         let place = frame.octets()[1].as_ptr_range();
         let line = frame.to_string();
         let seen = Seen {
@@ -328,7 +329,7 @@ fn what_is_no_frame_is_seen_with_all_behind_it() {
     ] {
         let last = Arc::new(OnceLock::new());
         let told = Arc::clone(&last);
-        let tap = move |frame: &WireFrame<'_>| {
+        let tap = move |frame: &wire::Frame<'_>| {
             if let Err(error) = frame.content() {
                 assert!(frame.to_string().contains(" server: no frame: "), "{frame}");
                 told.set((error.kind, frame.octets().concat())).unwrap();
@@ -360,7 +361,7 @@ fn a_refusal_is_seen() {
 fn a_connection_outlives_a_tap_that_panics() {
     let count = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&count);
-    let tap = move |_: &WireFrame<'_>| {
+    let tap = move |_: &wire::Frame<'_>| {
         assert!(counted.fetch_add(1, Ordering::Relaxed) < 2, "the tap panics");
     };
     let mut session = Session::open_with(Config::default().wire_tap(Arc::new(tap)));
@@ -378,8 +379,8 @@ fn a_tap_may_ask_the_connection_and_is_told_of_its_end() {
         states: Mutex<Vec<State>>,
         ended: Mutex<Vec<u64>>,
     }
-    impl WireTap for Curious {
-        fn frame(&self, _: &WireFrame<'_>) {
+    impl wire::Tap for Curious {
+        fn frame(&self, _: &wire::Frame<'_>) {
             let state = self.connection.get().map(amqp_client::Connection::state);
             self.states.lock().unwrap().extend(state);
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use amqp_client::methods::connection;
 use amqp_client::protocol::frame::HEARTBEAT;
 use amqp_client::protocol::{LongStr, ShortStr};
-use amqp_client::{Config, Secret, Sender};
+use amqp_client::wire::Sender;
+use amqp_client::{Config, Secret};
 use proptest::prelude::*;
 
 use crate::peer::{Peer, body_frames, declare, header_frame, method_frame, publish};

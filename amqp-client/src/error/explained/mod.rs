@@ -18,7 +18,7 @@ mod tests;
 ///
 /// ```no_run
 /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
-/// use amqp_client::Explanation;
+/// use amqp_client::explained::Explanation;
 ///
 /// if let Err(error) = channel.queue_declare("orders").durable().await {
 ///     match error.closed_by_server().map(amqp_client::Close::explain) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use amqp_client::protocol::v0_8::{basic, channel, connection};
 use amqp_client::protocol::{DeliveryTag, ShortStr};
-use amqp_client::{CallError, Channel, Delivery, WireFrame, methods};
+use amqp_client::{CallError, Channel, Delivery, methods, wire};
 
 use super::{config, start, tune};
 use crate::peer::{header_frame, method_frame};
@@ -45,7 +45,7 @@ fn a_tap_names_methods_as_they_are_on_the_wire() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let tap = {
         let seen = Arc::clone(&seen);
-        move |frame: &WireFrame<'_>| seen.lock().unwrap().push(frame.to_string())
+        move |frame: &wire::Frame<'_>| seen.lock().unwrap().push(frame.to_string())
     };
     let mut session = Session::greeted(config().access_realm(None).wire_tap(Arc::new(tap)));
     session.send(0, &start());
