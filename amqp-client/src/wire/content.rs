@@ -127,9 +127,33 @@ impl fmt::Display for Preview<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.0.get(..PREVIEW).unwrap_or(self.0);
         let more = if shown.len() < self.0.len() { "..." } else { "" };
+        let shown = match std::str::from_utf8(shown) {
+            // The preview ends within a character, not the text.
+            Err(error) if error.error_len().is_none() && !more.is_empty() => {
+                shown.get(..error.valid_up_to()).unwrap_or(shown)
+            }
+            _ => shown,
+        };
         match std::str::from_utf8(shown) {
             Ok(text) => write!(f, "{text:?}{more}"),
             Err(_) => write!(f, "b\"{}\"{more}", shown.escape_ascii()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preview_of_text_is_text_wherever_it_is_cut() {
+        let text = "\u{e9}".repeat(PREVIEW);
+        for start in ["", "x"] {
+            let octets = [start, &text].concat().into_bytes();
+            let shown = "\u{e9}".repeat((PREVIEW - start.len()) / 2);
+            assert_eq!(Preview(&octets).to_string(), format!("\"{start}{shown}\"..."));
+        }
+        // What ends there itself is cut by whoever sent it.
+        assert_eq!(Preview(b"x\xc3").to_string(), "b\"x\\xc3\"");
     }
 }
