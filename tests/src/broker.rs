@@ -287,7 +287,7 @@ impl Broker {
     /// # Errors
     /// As of [`kill`](Self::kill).
     pub fn freeze(&self) -> io::Result<()> {
-        self.node()?.signal(Signal::STOP)
+        self.node()?.freeze()
     }
 
     /// Lets a frozen node go on.

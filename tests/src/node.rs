@@ -208,6 +208,22 @@ impl Node {
         Ok(kill_process(pid, signal)?)
     }
 
+    /// Stops all threads of the server, and waits until they have: one that runs may go on for a moment.
+    pub(crate) fn freeze(&self) -> io::Result<()> {
+        self.signal(Signal::STOP)?;
+        wait_for("the node's threads to stop", START_LIMIT, || {
+            for thread in fs::read_dir(format!("/proc/{}/task", self.server))? {
+                let stat = fs::read_to_string(thread?.path().join("stat"))?;
+                // The state stands behind the name in parentheses.
+                let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+                if state != Some('T') {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
+        })
+    }
+
     /// Waits until the server has ended.
     pub(crate) fn wait_for_end(&self) -> io::Result<()> {
         wait_for("the node's end", START_LIMIT, || {

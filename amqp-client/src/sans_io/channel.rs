@@ -155,6 +155,12 @@ impl Channel {
         matches!(self.phase, Phase::Closing(_))
     }
 
+    /// Whether basic.recover is sent and not answered: whatever has come until then comes again.
+    pub(super) fn is_recovering(&self) -> bool {
+        let recovers = |expectation: &Expectation| matches!(expectation.purpose, Purpose::Recover);
+        self.expectations.iter().any(recovers)
+    }
+
     /// Takes out the expectation that this reply, with this consumer tag if it is basic.consume-ok or basic.cancel-ok,
     /// fulfils; `None` when it is not due.
     pub(super) fn fulfil(&mut self, reply: MethodId, tag: Option<&ShortStr<'_>>) -> Option<Expectation> {

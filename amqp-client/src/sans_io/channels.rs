@@ -177,6 +177,7 @@ impl Connection {
         };
         let open = |channel: &mut Box<Channel>| !channel.is_closing();
         if let Some(channel) = slot.take_if(open) {
+            self.closed_by_server.insert(key.id);
             let transmitted = self.transmitted_position();
             self.resolve_channel(*channel, transmitted, reason);
         }

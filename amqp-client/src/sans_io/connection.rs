@@ -73,6 +73,8 @@ pub struct Connection {
     pub(super) channel_max: u16,
     /// Channels by number; channel 1 is at index 0.
     pub(super) channels: Vec<Option<Box<Channel>>>,
+    /// Channels that the server closed, until their numbers are opened anew.
+    pub(super) closed_by_server: BTreeSet<ChannelId>,
     /// Why channels ended, until their owners let them go.
     pub(super) ended_channels: BTreeMap<ChannelKey, ChannelError>,
     pub(super) consumers: BTreeMap<ConsumerId, Consumer>,
@@ -137,6 +139,7 @@ impl Connection {
             authentication: Authentication::default(),
             channel_max: 0,
             channels: Vec::new(),
+            closed_by_server: BTreeSet::new(),
             ended_channels: BTreeMap::new(),
             consumers: BTreeMap::new(),
             call_deadlines: BTreeMap::new(),

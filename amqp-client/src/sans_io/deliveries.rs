@@ -41,8 +41,13 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When the channel is over, or the protocol has no basic.nack. Nothing is sent or settled then.
+    /// When the channel is over, basic.recover is under way, for which the server requeues it, or the protocol has no
+    /// basic.nack. Nothing is sent or settled then.
     pub fn settle(&mut self, key: ChannelKey, settlement: Settlement) -> Result<(), CallError> {
+        if self.channel(key)?.is_recovering() {
+            // RabbitMQ would close the channel for a tag that it has requeued.
+            return Err(CallError::AlreadySettled);
+        }
         match settlement {
             Settlement::Ack(ack) => {
                 self.send(key, &ack)?;

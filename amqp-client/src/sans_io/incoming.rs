@@ -61,6 +61,10 @@ impl Connection {
             input.advance(frame_len);
             return Ok(true);
         }
+        if self.is_left_over(id, frame_type, payload) {
+            input.advance(frame_len);
+            return Ok(true);
+        }
         let Some(channel) = self
             .channels
             .get_mut(usize::from(id.0) - 1)
@@ -110,6 +114,20 @@ impl Connection {
         let payload = take_payload(input, frame_len);
         self.receive_channel_method(now, key, payload)?;
         Ok(true)
+    }
+
+    /// Whether the server sent this on a channel that it had closed before. RabbitMQ goes on delivering until it has our
+    /// close-ok; what belongs to the number's next use begins with channel.open-ok.
+    fn is_left_over(&mut self, id: ChannelId, frame_type: FrameType, payload: &[u8]) -> bool {
+        if !self.closed_by_server.contains(&id) {
+            return false;
+        }
+        let opens = frame_type == FrameType::Method
+            && Reader::new(payload).method_id("method") == Ok(channel::OpenOk::ID);
+        if opens {
+            self.closed_by_server.remove(&id);
+        }
+        !opens
     }
 
     /// A server that does not speak our version answers with a header of its own and closes.

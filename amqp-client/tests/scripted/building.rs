@@ -106,10 +106,6 @@ fn every_request_is_the_method_it_is_named_after() {
     };
     assert_eq!(sent_by(s, c.basic_qos(5).global().prefetch_size(0)), qos.into());
     assert_eq!(
-        sent_by(s, c.basic_recover()),
-        basic::Recover { requeue: true }.into()
-    );
-    assert_eq!(
         sent_by(s, c.basic_recover_async()),
         basic::RecoverAsync { requeue: true }.into()
     );
@@ -129,6 +125,11 @@ fn every_request_is_the_method_it_is_named_after() {
         requeue: false,
     };
     assert_eq!(sent_by(s, c.basic_reject(tag)), reject.into());
+    // Behind it, and before its answer, nothing is settled.
+    assert_eq!(
+        sent_by(s, c.basic_recover()),
+        basic::Recover { requeue: true }.into()
+    );
     assert_eq!(sent_by(s, c.tx_select()), tx::Select {}.into());
     assert_eq!(sent_by(s, c.tx_rollback()), tx::Rollback {}.into());
     assert_eq!(

@@ -14,6 +14,53 @@ use crate::peer::{
 };
 
 #[test]
+fn what_the_server_still_sends_on_a_channel_that_it_closed_is_thrown_away() {
+    for step in [usize::MAX, 1] {
+        let mut peer = Peer::open().by(step);
+        let key = peer.open_channel();
+        peer.consume(key, "c");
+        let (other, declared) = {
+            let other = peer.open_channel();
+            (other, peer.core.call(peer.now, other, declare("q")).unwrap())
+        };
+        peer.sent();
+        let late = [
+            delivery(1, "c", 2, b"a body in frames", 9),
+            delivery(1, "c", 3, b"", 9),
+        ]
+        .concat();
+        peer.feed(&delivery(1, "c", 1, b"in time", 100));
+        peer.send(1, &channel_close(constants::PRECONDITION_FAILED, "no"));
+        peer.feed(&late);
+        peer.send(2, &declare_ok("q"));
+        assert_eq!(peer.core.state(), State::Open);
+        assert_eq!(queue_of(&mut peer, declared), "q");
+        assert!(peer.sent().iter().any(Sent::is::<channel::CloseOk>));
+
+        // So is what comes before the number is opened anew.
+        let (again, opening) = peer.core.open_channel(peer.now).unwrap();
+        assert_eq!(again.id(), key.id());
+        peer.feed(&late);
+        peer.send(1, &channel::OpenOk {});
+        assert!(peer.outcome(opening).is_ok());
+        peer.sent();
+        let consumer = peer.consume(again, "c");
+        peer.feed(&delivery(1, "c", 1, b"new", 100));
+        let message = peer.core.next_delivery(consumer).unwrap().unwrap();
+        assert_eq!(message.body(), b"new");
+        assert_eq!(peer.core.state(), State::Open);
+
+        // On one that nobody opened it is what it was.
+        peer.feed(&delivery(other.id().0 + 1, "c", 1, b"x", 100));
+        assert!(matches!(
+            peer.core.error(),
+            Some(ConnectionError::PeerViolation(violation))
+                if matches!(violation.kind, Violation::ChannelNotOpen { .. })
+        ));
+    }
+}
+
+#[test]
 fn invariant_9_a_failure_is_sticky_and_the_server_is_told() {
     let mut peer = Peer::open();
     let key = peer.open_channel();

@@ -7,7 +7,7 @@ use amqp_client::protocol::DeliveryTag;
 use amqp_client::protocol::v0_9_1::{basic, channel, constants, queue, tx};
 use amqp_client::{CallError, Refusal, State};
 
-use crate::peer::{Sent, channel_close, deliver, delivery, method_frame};
+use crate::peer::{Sent, channel_close, deliver, delivery, header_frame, method_frame};
 use crate::wire::{Session, ack, cancel, next, poll, ready, reject};
 
 fn ack_multiple(delivery_tag: u64) -> Sent {
@@ -109,6 +109,39 @@ fn settling_by_tag_counts_too() {
     ready(channel.basic_ack(DeliveryTag(2)).into_future()).unwrap();
     ready(channel.basic_reject(DeliveryTag(2)).requeue().into_future()).unwrap();
     assert_eq!(session.sent(), [ack(2), reject(2)]);
+}
+
+#[test]
+fn while_recover_is_under_way_nothing_is_settled() {
+    let mut session = Session::open();
+    let channel = session.open_channel();
+    let mut consumer = session.consume(&channel, "c");
+    for tag in 1..=3 {
+        session.feed(&delivery(1, "c", tag, b"x", 10));
+    }
+    let [first, second, third] = [0; 3].map(|_| next(&mut consumer).unwrap());
+    let mut fetching = channel.basic_get("q").into_future();
+    assert!(poll(&mut fetching).is_pending());
+    drop(fetching);
+    let mut recovering = channel.basic_recover().into_future();
+    assert!(poll(&mut recovering).is_pending());
+    session.sent();
+
+    // Whoever settles is told, and what is dropped, or brought to nobody, is not rejected: the server has requeued it.
+    assert!(matches!(ready(first.ack()), Err(CallError::AlreadySettled)));
+    drop(second);
+    let by_tag = ready(channel.basic_ack(DeliveryTag(3)).into_future());
+    assert!(matches!(by_tag, Err(CallError::AlreadySettled)), "{by_tag:?}");
+    let get_ok = basic::GetOk {
+        delivery_tag: DeliveryTag(4),
+        ..Default::default()
+    };
+    session.feed(&[method_frame(1, &get_ok), header_frame(1, 0)].concat());
+    assert_eq!(session.sent(), []);
+    session.send(1, &basic::RecoverOk {});
+    assert!(poll(&mut recovering).is_ready());
+    assert!(matches!(ready(third.ack()), Err(CallError::AlreadySettled)));
+    assert_eq!(session.sent(), []);
 }
 
 #[test]

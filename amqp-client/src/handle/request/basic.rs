@@ -29,9 +29,10 @@ impl Channel {
         Request::new(self, qos)
     }
 
-    /// Begins basic.recover: the server requeues all that it delivered on the channel and that is not settled. Once this is
-    /// done, deliveries that came before are settled as [`Delivery`](crate::Delivery) understands it, and what consumers
-    /// had not handed out is forgotten: all of it comes again. RabbitMQ closes the connection (541) when a stream's
+    /// Begins basic.recover: the server requeues all that it delivered on the channel and that is not settled. From when it
+    /// is sent, deliveries that have come, or come before the reply, are settled as [`Delivery`](crate::Delivery)
+    /// understands it: to settle one is [`CallError::AlreadySettled`](crate::CallError::AlreadySettled). What consumers had
+    /// not handed out when it is answered is forgotten: all of it comes again. RabbitMQ closes the connection (541) when a stream's
     /// deliveries are among them.
     ///
     /// ```no_run
