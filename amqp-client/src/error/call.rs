@@ -1,12 +1,14 @@
 //! Why a call has no reply, and what is refused before it is sent.
 
 use amqp_protocol::TooLong;
+use amqp_protocol::method::Arguments;
 use amqp_protocol::table::TableError;
 
 use super::channel::ChannelError;
 use super::connection::ConnectionError;
 use super::peer::Close;
 use crate::dialect::Protocol;
+use crate::methods::basic;
 
 /// Why a call has no reply.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -46,7 +48,7 @@ pub enum CallError {
     Refused(#[from] Refusal),
     /// The revision of the protocol that the connection speaks has no such method, or not with these arguments. Nothing was
     /// sent.
-    #[error("AMQP {protocol} has no {method}, or not with these arguments")]
+    #[error("AMQP {protocol} has no {}", lacked(method))]
     Unsupported {
         /// The method.
         method: &'static str,
@@ -86,6 +88,14 @@ impl CallError {
 impl From<ConnectionError> for CallError {
     fn from(error: ConnectionError) -> Self {
         Self::Channel(ChannelError::Connection(error))
+    }
+}
+
+/// What a revision lacks when it cannot say this method. It may have the method: what its basic.consume lacks is a table.
+fn lacked(method: &'static str) -> &'static str {
+    match method {
+        basic::Consume::NAME => "arguments of basic.consume",
+        method => method,
     }
 }
 

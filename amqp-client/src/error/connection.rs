@@ -43,7 +43,7 @@ pub enum ConnectionError {
         close: Close,
     },
     /// The server speaks another protocol version and said which.
-    #[error("the server speaks {offered}, not AMQP {wanted}")]
+    #[error("{}", version_refused(*wanted, *offered))]
     VersionRefused {
         /// The revision that was asked for.
         wanted: Protocol,
@@ -52,7 +52,7 @@ pub enum ConnectionError {
     },
     /// The server wants the client to use another host, and has not opened the connection (AMQP 0-8). It may do so unless
     /// [`insist`](field@crate::Config::insist) is set.
-    #[error("the server redirects to {}{}", host.escape_debug(), also(known_hosts))]
+    #[error("the server redirects to {}{}", named(host).escape_debug(), also(known_hosts))]
     Redirected {
         /// The host to use, as `host` or `host:port`.
         host: String,
@@ -207,6 +207,20 @@ fn hint(virtual_host: &str) -> &'static str {
     } else {
         ""
     }
+}
+
+/// Some servers answer with the very header that they do not take.
+fn version_refused(wanted: Protocol, offered: ProtocolHeader) -> String {
+    if Protocol::of(offered) == Some(wanted) {
+        format!("the server refused AMQP {wanted} and offers the same: {offered}")
+    } else {
+        format!("the server speaks {offered}, not AMQP {wanted}")
+    }
+}
+
+/// The host that a redirect names.
+fn named(host: &str) -> &str {
+    if host.is_empty() { "no host" } else { host }
 }
 
 /// The hosts beside the one that a redirect names.

@@ -16,8 +16,9 @@ impl fmt::Display for Explanation<'_> {
             } => write!(
                 f,
                 "{entity} was declared with {} {current} before, and now with {received}: declare it as it is, or \
-                 delete it first; limits can be set by a policy instead, which may change",
-                argument.escape_debug()
+                 delete it first{}",
+                argument.escape_debug(),
+                by_policy(argument)
             ),
             Self::InvalidArgument {
                 argument,
@@ -249,5 +250,14 @@ fn verb(permission: Option<Permission>) -> &'static str {
         Some(Permission::Write) => "write to",
         Some(Permission::Read) => "read from",
         None => "do this with",
+    }
+}
+
+/// The other way to set what stands in the table of arguments. What is a field of the method, such as `durable`, has none.
+fn by_policy(argument: &str) -> &'static str {
+    if argument.starts_with("x-") {
+        "; limits can be set by a policy instead, which may change"
+    } else {
+        ""
     }
 }

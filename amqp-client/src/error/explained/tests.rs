@@ -488,6 +488,20 @@ fn name() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
 }
 
+#[test]
+fn a_policy_is_advised_where_one_would_help() {
+    for (argument, helps) in [("x-max-length", true), ("durable", false), ("type", false)] {
+        let text = Explanation::InequivalentArgument {
+            argument,
+            entity: QUEUE,
+            received: ArgumentValue::None,
+            current: ArgumentValue::Unknown,
+        }
+        .to_string();
+        assert_eq!(text.contains("policy"), helps, "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn names_come_back_as_they_were(

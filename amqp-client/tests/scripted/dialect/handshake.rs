@@ -109,6 +109,13 @@ fn another_version_is_a_refusal_and_names_both() {
         panic!("{:?}", peer.core.error())
     };
     assert_eq!(Protocol::of(*offered), Some(Protocol::V0_8));
+    // One that offers what it has just refused.
+    let mut peer = Peer::new(config());
+    peer.feed(b"AMQP\x01\x01\x08\0");
+    assert_eq!(
+        peer.core.error().map(ToString::to_string).as_deref(),
+        Some("the server refused AMQP 0-8 and offers the same: AMQP 1 1 8 0 (0-8)")
+    );
 }
 
 #[test]
@@ -157,6 +164,15 @@ fn a_redirect_says_where_to() {
         "the server redirects to other:5673 (others: third, fourth:1)"
     );
     assert_eq!((sent(&mut peer), peer.core.state()), (vec![], State::Closed));
+
+    let mut nowhere = Peer::new(config().insist(false));
+    nowhere.send(0, &start());
+    nowhere.send(0, &tune());
+    nowhere.send(0, &connection::Redirect::default());
+    assert_eq!(
+        nowhere.core.error().map(ToString::to_string).as_deref(),
+        Some("the server redirects to no host")
+    );
 
     // Anywhere else it is out of place.
     for state in [State::AwaitingStart, State::AwaitingTune, State::Open] {
