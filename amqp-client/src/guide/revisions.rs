@@ -59,4 +59,8 @@
 //! assert!(options.protocol_fallback);
 //! # Ok::<(), amqp_client::UriError>(())
 //! ```
+//!
+//! [`Connection::protocol`] says which it became. The next connect begins with the wanted one again. With
+//! [`redirects`](field@ConnectOptions::redirects) too, a server that is followed may speak another revision than the one
+//! that named it.
 use super::*;

@@ -12,6 +12,7 @@ use super::events::Events;
 use super::shared::{Shared, Watch};
 use super::waiting::Replied;
 use crate::config::Config;
+use crate::dialect::Protocol;
 use crate::driver::Clock;
 use crate::error::{CallError, ConnectionError, ShutdownError};
 use crate::sans_io::{State, Stats, Unfinished};
@@ -286,6 +287,18 @@ impl Connection {
         self.handle
             .shared
             .with(|inner| inner.core.server_properties().clone())
+    }
+
+    /// The revision of the protocol that the connection speaks: with
+    /// [`protocol_fallback`](field@crate::ConnectOptions::protocol_fallback) not always the one that was asked for.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) {
+    /// println!("speaks AMQP {}", connection.protocol());
+    /// # }
+    /// ```
+    pub fn protocol(&self) -> Protocol {
+        self.handle.shared.with(|inner| inner.core.config().protocol)
     }
 
     /// Other hosts of the virtual host, each as `host` or `host:port`: what the server said in connection.open-ok, where the

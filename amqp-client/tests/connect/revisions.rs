@@ -210,7 +210,9 @@ async fn fallback_connects_in_the_revision_that_the_server_offers() {
     for (wants, speaks) in OTHERS {
         let server = Server::start(speaks, Answer::Open).await;
         let options = options(wants, server.address).protocol_fallback(true);
-        opens(options.clone()).await.close().await.unwrap();
+        let connection = opens(options.clone()).await;
+        assert_eq!(connection.protocol().header(), speaks);
+        connection.close().await.unwrap();
         assert_eq!(server.headers(), [wants.header(), speaks]);
         // The next connect begins with the wanted one again.
         opens(options).await.close().await.unwrap();
