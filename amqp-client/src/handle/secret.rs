@@ -86,7 +86,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When a secret has expired and could not be replaced.
+    /// When a secret has expired and could not be replaced; [`CallError::Unsupported`] at the first attempt on a protocol
+    /// that cannot replace one (AMQP 0-8).
     pub fn keep_secret_fresh<S, F>(
         &self,
         mut sleep: S,
@@ -135,6 +136,8 @@ async fn keep_fresh<F: Future<Output = ()>>(
                 due = lifetime.asked + (lifetime.expires - lifetime.asked) / 5 * 4;
             }
             Ok(None) => return Ok(()),
+            // No fresh secret would do better.
+            Err(error @ RefreshError::Call(CallError::Unsupported { .. })) => return Err(error),
             Err(error) => {
                 let now = now();
                 if now >= lifetime.expires {

@@ -37,10 +37,14 @@ impl SecretProvider for List {
 }
 
 fn session(list: &[Issue]) -> Session {
+    Session::open_with(config(list))
+}
+
+fn config(list: &[Issue]) -> Config {
     let list = List(Arc::new(Mutex::new(list.iter().copied().collect())));
     let mut config = Config::default();
     config.credentials = ready(Credentials::from_provider("", list).fetch()).unwrap();
-    Session::open_with(config)
+    config
 }
 
 /// Sleeps until the test ends it, and notes for how long it was asked to.
@@ -314,6 +318,35 @@ fn keeping_a_secret_fresh_ends_with_the_connection_and_does_not_hold_it() {
         ready(pin!(refused.connection.closed())),
         ConnectionError::ClosedByServer(_)
     ));
+}
+
+#[cfg(feature = "v0-8")]
+#[test]
+fn keeping_a_secret_fresh_ends_where_none_can_be_replaced() {
+    use amqp_client::Protocol;
+    use amqp_client::protocol::v0_8::connection::{OpenOk, Start, Tune};
+
+    let clock = Clock::default();
+    // The provider would panic, were it asked once more.
+    let config = config(&[Some(("one", 1000)), Some(("two", 1000))]);
+    let mut session = Session::greeted(config.protocol(Protocol::V0_8).access_realm(None));
+    let start = Start {
+        version_major: 8,
+        mechanisms: LongStr::from_static("PLAIN"),
+        ..Default::default()
+    };
+    session.send(0, &start);
+    session.send(0, &Tune::default());
+    session.send(0, &OpenOk::default());
+    assert_eq!(session.connection.protocol(), Protocol::V0_8);
+    let mut keeping = keep(&session.connection, &clock);
+    assert!(poll(&mut keeping).is_pending());
+    clock.end();
+    assert!(matches!(
+        poll(&mut keeping),
+        Poll::Ready(Err(RefreshError::Call(CallError::Unsupported { .. })))
+    ));
+    assert_eq!(session.connection.state(), State::Open);
 }
 
 #[test]
