@@ -1,4 +1,4 @@
-//! An AMQP 0-9-1 client for RabbitMQ and other brokers.
+//! An AMQP 0-9-1 and 0-8 client for RabbitMQ and other brokers.
 //!
 //! ```no_run
 //! # #[cfg(feature = "tokio")]
@@ -63,7 +63,8 @@
 //! - the handles, [`Connection`] and what is made from it: async, for any runtime. They share one core behind a short lock.
 //!   No task or thread is begun here, and no message waits for one.
 //! - a [`driver`], which moves the octets between the handles and a stream: a future of any runtime.
-//! - adapters, which give a driver its stream and timer: the module `tokio`.
+//! - adapters, which give a driver its stream and timer: the module `tokio`. After `use amqp_client::*` that name is the
+//!   module and no longer the crate, which is `::tokio` then: import by name what is used.
 //!
 //! # Features
 //!

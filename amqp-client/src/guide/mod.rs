@@ -13,16 +13,26 @@
 //! | [`dropping`] | what becomes of a future that is dropped, and of a handle |
 //! | [`tuning`] | which setting governs what: times and throughput |
 //! | [`security`] | TLS, who connects, secrets |
-//! | [`operating`] | what a connection says of itself; metrics; what is on the wire |
+//! | [`operating`] | what a connection says of itself; metrics; traces; what is on the wire |
 //! | [`testing`] | programs that use the client, without a server and with one |
 //! | [`revisions`] | AMQP 0-8 |
 //! | [`regenerating`] | another specification of AMQP |
 //! | [`coming_from_lapin`], [`coming_from_amqprs`] | name by name |
 //!
+//! RabbitMQ's tutorials are examples, which the tests run: `hello`, `work_queue`, `publish_subscribe`, `routing`, `topics`,
+//! `rpc` and `confirms`, in this order; `worker` and `web_service` are what comes after them. Each is a file in
+//! `amqp-client/examples`: `cargo run -p amqp-client --example hello`.
+//!
 //! Names of tests and files are those of the repository. A figure stands here only beside the test or the command that
 //! produces it.
 #![cfg_attr(
-    not(all(feature = "tokio", feature = "tls", feature = "metrics")),
+    not(all(
+        feature = "tokio",
+        feature = "tls",
+        feature = "metrics",
+        feature = "tracing",
+        feature = "opentelemetry"
+    )),
     allow(
         rustdoc::broken_intra_doc_links,
         reason = "what a feature adds has no page without it"

@@ -1,4 +1,4 @@
-//! Running it: what a connection says of itself, and how a program ends.
+//! Running it: what a connection says of itself, what traces show, and how a program ends.
 //!
 //! # What it is doing
 //!
@@ -72,6 +72,29 @@
 //! ```
 //!
 //! Without the feature, or beside it, [`Connection::stats`] has the counts of one connection.
+//!
+//! # Traces
+//!
+//! With the Cargo feature `tracing`, connections, calls and messages are spans and events of the crate of that name;
+//! [`trace`](crate::trace) lists them, and the targets to filter by. [`Delivery::span`] is the one to be in while a message is
+//! handled.
+//!
+//! A trace goes on in the program that consumes when messages carry its context: a [`Propagator`] writes it into their
+//! headers and reads it there. With the feature `opentelemetry`, [`OpenTelemetryPropagator`] does so in the form that
+//! the propagator of the program has, such as `traceparent` of the W3C:
+//!
+//! ```
+//! # #[cfg(feature = "opentelemetry")] {
+//! use amqp_client::{Config, OpenTelemetryPropagator};
+//!
+//! let config = Config::default().propagator(OpenTelemetryPropagator::global());
+//! assert!(config.propagator.is_some());
+//! # }
+//! ```
+//!
+//! With both features, and the crate `tracing-opentelemetry` in the program, the span of a publish is the parent of that of
+//! its delivery. Without `tracing`, [`Delivery::in_context`] handles a message in the context that it carries, and
+//! [`Delivery::process_span`] begins the span of doing so: the example `opentelemetry` is a whole program.
 //!
 //! # How it ends
 //!

@@ -1,5 +1,4 @@
-//! What connections count and measure, for the recorder of the crate [`metrics`]: the catalogue. When it is
-//! told stands in `report`.
+//! What connections count and measure, for the recorder of the crate `metrics`: the catalogue.
 //!
 //! The program installs a recorder, such as that of `metrics-exporter-prometheus`, before it connects; the rest is done
 //! here. The example `prometheus` is a whole program. Without a recorder this costs next to nothing, and without the
