@@ -1,11 +1,24 @@
 //! Publishes an order and knows that it is stored, then consumes it and acknowledges it. `AMQP_URL` says where; by
 //! default `amqp://localhost`. The durable queue `orders` stays on the server.
 
+use std::error::Error;
+use std::process::ExitCode;
+
 use amqp_client::PublishError;
 use amqp_client::tokio::connect;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("orders: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let url = std::env::var("AMQP_URL").unwrap_or_else(|_| "amqp://localhost".to_owned());
     let connection = connect(url).await?;
     let channel = connection.open_channel().await?;

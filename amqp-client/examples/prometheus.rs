@@ -1,8 +1,9 @@
 //! Serves the metrics of a connection to Prometheus over HTTP while it publishes an order a second and serves it, until it
-//! is told to stop by Ctrl-C. `AMQP_URL` says where the server is, by default `amqp://localhost`; `LISTEN` where to serve
+//! is told to stop by SIGTERM or ctrl-c. `AMQP_URL` says where the server is, by default `amqp://localhost`; `LISTEN` where to serve
 //! metrics, by default `127.0.0.1:9000`.
 
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
+    let stop = stop_signal()?;
     // Before the first connection: what a connection counts is told to the recorder that is there when it begins.
     let metrics = PrometheusBuilder::new()
         .set_buckets(&BUCKETS)?
@@ -46,7 +48,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     tokio::select! {
         result = serve_orders(&connection) => result?,
         result = serve_metrics(&listener, &metrics) => result?,
-        result = tokio::signal::ctrl_c() => result?,
+        () = stop => {}
     }
     connection.shutdown(Duration::from_secs(10)).await?;
     Ok(())
@@ -74,12 +76,12 @@ async fn serve_metrics(listener: &TcpListener, metrics: &PrometheusHandle) -> Re
         // Durations are kept one by one until then.
         metrics.run_upkeep();
         let (stream, _) = listener.accept().await?;
-        // Who asks wrongly, or too slowly, gets nothing.
-        let _ = timeout(LIMIT, answer(stream, metrics)).await;
+        // Who asks wrongly, or too slowly, gets nothing, and holds nobody up.
+        tokio::spawn(timeout(LIMIT, answer(stream, metrics.clone())));
     }
 }
 
-async fn answer(mut stream: TcpStream, metrics: &PrometheusHandle) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, metrics: PrometheusHandle) -> io::Result<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") && request.len() < 8192 {
         if stream.read_buf(&mut request).await? == 0 {
@@ -97,4 +99,28 @@ async fn answer(mut stream: TcpStream, metrics: &PrometheusHandle) -> std::io::R
     );
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(body.as_bytes()).await
+}
+
+/// Listens for SIGTERM and ctrl-c from here on; the future is ready when one has come.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Listens for ctrl-c; the future is ready when it has come.
+#[cfg(windows)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut ctrl_c = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        ctrl_c.recv().await;
+    })
 }

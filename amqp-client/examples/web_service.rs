@@ -1,5 +1,6 @@
 //! A web service that publishes what it is sent: POST /orders answers 202 when the message is safe in its queue, and never
-//! before. On SIGTERM or ctrl-c it takes no new requests, answers those it has, and ends.
+//! before. On SIGTERM or ctrl-c it takes no new requests, answers those it has, and ends. It also ends, with an error, when
+//! its connection or channel is lost: whoever starts it starts it again.
 //!
 //! `cargo run --example web_service [ADDRESS]`; by default `127.0.0.1:8080`. `AMQP_URL` says where the broker is; by default
 //! `amqp://localhost`. The durable queue `orders` stays on the server.
@@ -19,10 +20,11 @@ use axum::routing::post;
 use tokio::net::TcpListener;
 
 /// How long a request waits for its confirm. Load balancers wait longer.
-const CONFIRM_LIMIT: Duration = Duration::from_secs(30);
+const CONFIRM_LIMIT: Duration = Duration::from_secs(20);
 
-/// How long the end may take.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(40);
+/// How long requests may take to end once it is told to stop: longer than a confirm, less than the 30 seconds after which
+/// most supervisors kill.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(25);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -36,13 +38,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let stop = stop_signal()?;
+    let (stop, stopped) = (stop_signal()?, stop_signal()?);
     let url = std::env::var("AMQP_URL").unwrap_or_else(|_| "amqp://localhost".to_owned());
     let mut options: ConnectOptions = url.parse()?;
     // While the server blocks publishing, requests are refused and do not pile up.
     options.config.held_back = HeldBack::Fail;
     let connection = connect(options).await?;
-    tokio::spawn(report(connection.events()));
+    let lost = tokio::spawn(report(connection.events()));
     let channel = connection.open_channel().await?;
     channel.queue_declare("orders").durable().await?;
     let publisher = channel.confirm_select().confirm_timeout(CONFIRM_LIMIT).await?;
@@ -55,11 +57,20 @@ async fn run() -> Result<(), Box<dyn Error>> {
     // Handlers share the publisher: each message keeps its own outcome.
     let service = Router::new().route("/orders", post(order)).with_state(publisher);
     let serve = axum::serve(listener, service).with_graceful_shutdown(stop);
+    // A client that never sends the rest of its request must not hold up the end.
+    let overdue = async {
+        stopped.await;
+        tokio::time::sleep(SHUTDOWN_LIMIT).await;
+    };
     tokio::select! {
         served = serve => served?,
-        // Whoever starts this program starts it again.
-        error = connection.closed() => return Err(error.into()),
+        () = overdue => {
+            connection.close().await?;
+            return Err("some requests were not over in time, and have no answer".into());
+        }
+        why = lost => return Err(why?.into()),
     }
+    // Nothing is left to wait for but the server's answer.
     connection.shutdown(SHUTDOWN_LIMIT).await?;
     println!("all answered");
     Ok(())
@@ -83,15 +94,19 @@ async fn publish(publisher: &Publisher, body: Bytes) -> Result<(), PublishError>
     publisher.publish("", "orders", body).mandatory().await?.await
 }
 
-/// Tells when the server blocks publishing, which is before its memory or disk is full.
-async fn report(mut events: Events) {
+/// Tells when the server blocks publishing, which is before its memory or disk is full, until the connection or its one
+/// channel is lost, and then why.
+async fn report(mut events: Events) -> String {
     while let Some(event) = events.next().await {
         match event {
             ConnectionEvent::Blocked { reason } => println!("blocked: {reason}"),
             ConnectionEvent::Unblocked => println!("unblocked"),
+            ConnectionEvent::ChannelEnded { reason, .. } => return reason.to_string(),
+            ConnectionEvent::Closed(error) => return error.to_string(),
             _ => {}
         }
     }
+    "the events ended".to_owned()
 }
 
 /// Listens for SIGTERM and ctrl-c from here on; the future is ready when one has come.

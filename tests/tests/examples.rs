@@ -93,6 +93,62 @@ fn seed_fanout_does_what_the_seeds_synchronous_sample_does() {
     }
 }
 
+#[test]
+fn a_broker_that_is_not_there_is_one_line() {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "amqp-client",
+            "--example",
+            "orders",
+        ])
+        // Nobody can listen there.
+        .env("AMQP_URL", "amqp://127.0.0.1:1?connection_attempts=1")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && printed.lines().count() == 1,
+        "{printed}"
+    );
+    assert!(
+        printed.starts_with("orders: cannot connect: 127.0.0.1:1, "),
+        "{printed}"
+    );
+}
+
+#[tokio::test]
+async fn web_service_ends_although_a_client_has_sent_half_a_body() {
+    let mut service = tokio::process::Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--package", "amqp-client"])
+        .args(["--example", "web_service", "--", "127.0.0.1:0"])
+        .env("AMQP_URL", own_vhost("web-service"))
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(service.stdout.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().expect("it listens");
+    let address = line.strip_prefix("listens on ").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let half = format!(
+        "POST /orders HTTP/1.1\r\nhost: {address}\r\nexpect: 100-continue\r\ncontent-length: 6\r\n\r\n"
+    );
+    stream.write_all(half.as_bytes()).await.unwrap();
+    // It waits for the body.
+    let mut begun = [0; 12];
+    stream.read_exact(&mut begun).await.unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 100");
+    stream.write_all(b"cof").await.unwrap();
+
+    let id = Pid::from_raw(service.id().unwrap().try_into().unwrap()).unwrap();
+    kill_process(id, Signal::TERM).unwrap();
+    let status = timeout(LIMIT, service.wait()).await.expect("it never ends");
+    assert_eq!(status.unwrap().code(), Some(1));
+}
+
 #[tokio::test]
 async fn worker_finishes_what_it_has_begun_when_it_is_told_to_stop() {
     let url = own_vhost("worker");
@@ -234,10 +290,13 @@ async fn prometheus_gets_what_the_catalogue_lists() {
         confirmed.is_some_and(|count| count.parse::<u32>().unwrap() >= 2),
         "{scraped}"
     );
-    assert!(get(address, "/").await.starts_with("HTTP/1.1 404 "));
+    // One that says nothing holds nobody up: the limit of a request is five times as long.
+    let _silent = TcpStream::connect(address).await.unwrap();
+    let other = timeout(Duration::from_secs(1), get(address, "/")).await.unwrap();
+    assert!(other.starts_with("HTTP/1.1 404 "));
 
     let id = Pid::from_raw(example.id().unwrap().try_into().unwrap()).unwrap();
-    kill_process(id, Signal::INT).unwrap();
+    kill_process(id, Signal::TERM).unwrap();
     assert!(example.wait().await.unwrap().success());
 }
 
