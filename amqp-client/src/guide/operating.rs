@@ -76,7 +76,7 @@
 //! # Traces
 //!
 //! With the Cargo feature `tracing`, connections, calls and messages are spans and events of the crate of that name;
-//! [`trace`](crate::trace) lists them, and the targets to filter by. [`Delivery::span`] is the one to be in while a message is
+//! [`trace`] lists them, and the targets to filter by. [`Delivery::span`] is the one to be in while a message is
 //! handled.
 //!
 //! A trace goes on in the program that consumes when messages carry its context: a [`Propagator`] writes it into their
