@@ -13,6 +13,8 @@ use bytes::BytesMut;
 
 use crate::config::Config;
 use crate::error::ConnectionError;
+#[cfg(feature = "blocking")]
+use crate::handle::Inner;
 use crate::handle::{Asleep, Connection, Shared};
 use crate::metrics::Reporter;
 use crate::sans_io::{Outgoing, READ_BUFFER, State, Tapping};
@@ -82,6 +84,32 @@ pub trait Transport {
     /// The clock that the timer goes by. The connection's handles look at it too, from any thread, for when what they ask
     /// for is late.
     fn clock(&self) -> Clock;
+}
+
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
+        T::poll_read(self, cx, input)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, batch: &mut Outgoing) -> Poll<io::Result<usize>> {
+        T::poll_write(self, cx, batch)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        T::poll_flush(self, cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        T::poll_shutdown(self, cx)
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        T::poll_timer(self, cx, deadline)
+    }
+
+    fn clock(&self) -> Clock {
+        T::clock(self)
+    }
 }
 
 /// Tells the time: `Clock::new(Instant::now)`, unless the runtime's is another.
@@ -313,6 +341,12 @@ impl<T: Transport> Driver<T> {
         }
     }
 
+    /// When a driver that waits has to be polled though nothing woke it.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn wakes_at(&self) -> Option<Instant> {
+        self.shutdown.unwrap_or(self.timeout)
+    }
+
     /// Waits to be woken by the transport, the timer or a handle; false when there is something to do first.
     fn sleep(&mut self, cx: &Context<'_>) -> bool {
         let asleep = Asleep {
@@ -325,13 +359,26 @@ impl<T: Transport> Driver<T> {
     }
 }
 
-impl<T> Drop for Driver<T> {
-    fn drop(&mut self) {
+impl<T> Driver<T> {
+    /// Closes the connection in order, whoever still holds it.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn close(&self) {
+        self.shared.with(Inner::close_dropped);
+    }
+
+    /// Ends the connection, if it is not over.
+    pub(crate) fn abandon(&mut self) {
         self.trace.span().in_scope(|| {
             self.shared
                 .with(|inner| inner.core.abandon(inner.now(), ConnectionError::DriverDropped));
             self.reporter.report(&self.shared);
             self.trace.tell(&Context::from_waker(Waker::noop()), &self.shared);
         });
+    }
+}
+
+impl<T> Drop for Driver<T> {
+    fn drop(&mut self) {
+        self.abandon();
     }
 }

@@ -50,6 +50,7 @@
 //!   first, options by name, `.await` sends it and yields the reply. [`Channel::call`] sends any generated method.
 //! - Publishing: [`Channel::basic_publish`], or a [`Publisher`], which tells what becomes of each message.
 //! - Consuming: a [`Consumer`] is a stream of [`Delivery`]s; [`Channel::basic_get`] fetches one message.
+//! - Connections one after the other: [`Reconnecting`], by a [`ReconnectionStrategy`].
 //! - The life of a connection: [`Connection::shutdown`], [`close`](Connection::close), [`closed`](Connection::closed),
 //!   [`events`](Connection::events), [`stats`](Connection::stats).
 //! - Looking at the wire: a [`wire::Tap`] sees every frame; a [`wire::Text`] prints, a [`wire::Recorder`] records them.
@@ -60,18 +61,22 @@
 //!
 //! - [`sans_io`]: the protocol as a state machine. Octets in, events out; commands in, octets out. It has no socket, clock,
 //!   lock, thread or runtime.
-//! - the handles, [`Connection`] and what is made from it: async, for any runtime. They share one core behind a short lock.
-//!   No task or thread is begun here, and no message waits for one.
+//! - the handles, [`Connection`] and what is made from it: async, for any runtime, or in another [`Style`]. They share one
+//!   core behind a short lock. No task or thread is begun here, and no message waits for one.
 //! - a [`driver`], which moves the octets between the handles and a stream: a future of any runtime.
-//! - adapters, which give a driver its stream and timer: the module `tokio`. After `use amqp_client::*` that name is the
-//!   module and no longer the crate, which is `::tokio` then: import by name what is used.
+//! - adapters, which give a driver its stream and timer: the modules `tokio`, `smol`, `blocking` and `event_loop`. After
+//!   `use amqp_client::*` such a name is the module and no longer the crate, which is `::tokio` then: import by name what
+//!   is used.
 //!
 //! # Features
 //!
 //! | feature | what it adds |
 //! |---|---|
 //! | `tokio` (default) | the adapter for tokio. Without it, no runtime and no socket is linked |
-//! | `tls` | `amqps://`: TLS by rustls over tokio, with ring as crypto provider unless another is given |
+//! | `smol` | the adapter for smol, async-io and streams of the futures-io kind |
+//! | `blocking` | calls that return when they are done, with a thread for I/O or without any |
+//! | `event-loop` | the module `event_loop`: callbacks, timers and many connections in one loop over mio |
+//! | `tls` | `amqps://`: TLS by rustls over any transport, with ring as crypto provider unless another is given |
 //! | `tls-no-provider` | the same without ring |
 //! | `tls-bundled-roots` | Mozilla's root certificates, compiled in |
 //! | `v0-8` | `Protocol::V0_8`: AMQP 0-8, for a server that speaks nothing newer |
@@ -99,11 +104,22 @@ pub use amqp_protocol as protocol;
 pub use amqp_protocol::v0_9_1 as methods;
 pub use bytes;
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod config;
+#[cfg(any(
+    feature = "blocking",
+    feature = "event-loop",
+    feature = "smol",
+    feature = "tokio"
+))]
+mod connect;
 mod credentials;
 mod dialect;
 pub mod driver;
 mod error;
+#[cfg(feature = "event-loop")]
+pub mod event_loop;
 mod handle;
 #[cfg(feature = "metrics")]
 pub mod metrics;
@@ -114,10 +130,15 @@ mod metrics;
 mod opentelemetry;
 mod options;
 mod propagation;
+#[cfg(any(feature = "blocking", feature = "event-loop"))]
+mod reactor;
+mod reconnect;
 pub mod sans_io;
 mod secret;
 mod server_properties;
 mod settings;
+#[cfg(feature = "smol")]
+pub mod smol;
 pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -137,11 +158,11 @@ pub use error::{
     UnknownReason, Violation, explained,
 };
 pub use handle::{
-    Call, Channel, ConfirmSelect, Connection, ConnectionEvent, Consume, Consumer, ConsumerError,
-    DeadLetterStrategy, Delivery, Events, Get, GetMessage, HasArguments, NoWait, Overflow, Publish,
-    PublishConfirmed, PublishMessage, Publisher, QueueLeaderLocator, QueueMode, QueueType, Receipt, Receipts,
-    ReceiptsError, Request, Returns, SelectConfirms, SendNoWait, SendUnanswered, StartConsumer, StreamOffset,
-    TooLarge, Unanswered, XMatch,
+    Async, Begin, Blocking, Call, Caller, Channel, ConfirmSelect, Connection, ConnectionEvent, Consume,
+    Consumer, ConsumerError, DeadLetterStrategy, Delivery, Events, Get, GetMessage, HasArguments, NoWait,
+    Overflow, Publish, PublishConfirmed, PublishMessage, Publisher, QueueLeaderLocator, QueueMode, QueueType,
+    Receipt, Receipts, ReceiptsError, Request, Returns, SelectConfirms, SendNoWait, SendUnanswered, Settle,
+    StartConsumer, StreamOffset, Style, TooLarge, Unanswered, XMatch,
 };
 #[cfg(feature = "opentelemetry")]
 pub use opentelemetry::OpenTelemetryPropagator;
@@ -150,6 +171,7 @@ pub use options::{
     TlsRoots, UriError, UriErrorReason, UriPart,
 };
 pub use propagation::{Headers, Propagator};
+pub use reconnect::{ExponentialBackoff, NoReconnection, Reconnecting, ReconnectionStrategy};
 pub use sans_io::{Body, ConsumerEnd, Message, Returned, State, Stats, Unfinished};
 pub use secret::Secret;
 pub use server_properties::{Capabilities, ServerProperties};

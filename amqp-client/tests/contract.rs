@@ -31,6 +31,56 @@ fn handles_and_errors_can_be_shared() {
     shared::<PublishError>();
 }
 
+#[cfg(feature = "blocking")]
+#[test]
+fn handles_of_a_connection_with_a_thread_can_be_shared() {
+    use amqp_client::blocking::Threaded;
+
+    shared::<Connection<Threaded>>();
+    shared::<Channel<Threaded>>();
+    shared::<Consumer<Threaded>>();
+    shared::<Publisher<Threaded>>();
+    shared::<Receipt<Threaded>>();
+    shared::<Receipts<Threaded>>();
+    shared::<Returns<Threaded>>();
+    shared::<Events<Threaded>>();
+    cloned::<Connection<Threaded>>();
+    cloned::<Channel<Threaded>>();
+    cloned::<Publisher<Threaded>>();
+}
+
+/// A type that may go to another thread, or be used by several, has more than one of these functions: then which is meant is
+/// not known, and the test does not compile.
+#[cfg(feature = "blocking")]
+trait Stays<Reason> {
+    fn stays() {}
+}
+#[cfg(feature = "blocking")]
+impl<T> Stays<()> for T {}
+#[cfg(feature = "blocking")]
+impl<T: Send> Stays<((), ())> for T {}
+#[cfg(feature = "blocking")]
+impl<T: Sync> Stays<[(); 0]> for T {}
+
+/// But for its deliveries, and what is made to reach it from elsewhere.
+#[cfg(feature = "blocking")]
+#[test]
+fn handles_of_a_connection_without_a_thread_stay_where_they_are() {
+    use amqp_client::blocking::{Local, Remote, SingleThreaded, Timer};
+
+    <SingleThreaded as Stays<_>>::stays();
+    <Channel<Local> as Stays<_>>::stays();
+    <Consumer<Local> as Stays<_>>::stays();
+    <Publisher<Local> as Stays<_>>::stays();
+    <Receipt<Local> as Stays<_>>::stays();
+    <Receipts<Local> as Stays<_>>::stays();
+    <Returns<Local> as Stays<_>>::stays();
+    <Events<Local> as Stays<_>>::stays();
+    shared::<Delivery>();
+    shared::<Remote>();
+    shared::<Timer>();
+}
+
 #[test]
 fn what_several_tasks_use_can_be_cloned() {
     cloned::<Connection>();
@@ -112,6 +162,18 @@ fn futures_of_publishers_can_be_moved(
 
 #[cfg(feature = "tokio")]
 #[expect(dead_code, reason = "compiled, not run")]
+fn connections_one_after_the_other_can_be_moved() {
+    use amqp_client::tokio::connect;
+    use amqp_client::{ExponentialBackoff, Reconnecting};
+
+    let strategy = ExponentialBackoff::default();
+    let mut connections = Reconnecting::new(strategy, || connect("amqp://localhost"), tokio::time::sleep);
+    movable(connections.next());
+    movable(async move { connections.next().await.is_some() });
+}
+
+#[cfg(feature = "tokio")]
+#[expect(dead_code, reason = "compiled, not run")]
 fn what_tokio_runs_can_be_spawned(connection: &Connection, stream: tokio::net::TcpStream) {
     use amqp_client::tokio::{connect, connect_with, keep_secret_fresh};
     use amqp_client::{Config, ConnectOptions};
@@ -121,4 +183,20 @@ fn what_tokio_runs_can_be_spawned(connection: &Connection, stream: tokio::net::T
     spawn(connect(ConnectOptions::default()));
     spawn(keep_secret_fresh(connection));
     spawn(connect_with(stream, Config::default()).1);
+}
+
+#[cfg(feature = "smol")]
+#[expect(dead_code, reason = "compiled, not run")]
+fn what_smol_runs_can_be_spawned(stream: smol::net::TcpStream) {
+    use amqp_client::smol::{BoxDriver, connect, connect_with};
+    use amqp_client::{Config, ConnectOptions};
+
+    fn spawn(_: impl Future<Output: Send> + Send + 'static) {}
+    spawn(connect("amqp://localhost"));
+    spawn(connect(ConnectOptions::default()));
+    spawn(connect_with(stream, Config::default()).1);
+    fn driven(driver: BoxDriver) {
+        spawn(driver);
+    }
+    let _ = driven;
 }

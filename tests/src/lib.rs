@@ -17,3 +17,8 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../amqp-client/README.md")]
 pub struct ClientReadme;
+
+/// The Rust example of the page on adapters.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/writing-an-adapter.md")]
+pub struct WritingAnAdapter;

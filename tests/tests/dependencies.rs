@@ -90,11 +90,51 @@ fn traces_bring_no_runtime_socket_or_tls() {
     }
 }
 
+/// What each style is made of alone, beside the core.
 #[test]
-fn tokio_has_no_tls() {
-    let packages = packages("tokio");
-    assert!(packages.contains("tokio"));
-    assert_eq!(among(&packages, &TLS), [""; 0]);
+fn each_style_has_what_it_needs_and_nothing_else() {
+    let core = packages("");
+    let own = |style| {
+        let packages = packages(style);
+        packages.difference(&core).cloned().collect::<Vec<_>>()
+    };
+    // A poll and sockets.
+    for style in ["blocking", "event-loop"] {
+        assert_eq!(own(style), ["libc", "mio", "socket2"]);
+    }
+    assert_eq!(
+        own("tokio"),
+        ["libc", "mio", "pin-project-lite", "socket2", "tokio"]
+    );
+    // The reactor async-io and the threads of `blocking`, with what those two share.
+    assert_eq!(
+        own("smol"),
+        [
+            "async-channel",
+            "async-io",
+            "async-task",
+            "atomic-waker",
+            "bitflags",
+            "blocking",
+            "cfg-if",
+            "concurrent-queue",
+            "crossbeam-utils",
+            "event-listener",
+            "event-listener-strategy",
+            "fastrand",
+            "futures-io",
+            "futures-lite",
+            "libc",
+            "linux-raw-sys",
+            "parking",
+            "pin-project-lite",
+            "piper",
+            "polling",
+            "rustix",
+            "slab",
+            "socket2",
+        ]
+    );
 }
 
 #[test]
@@ -111,7 +151,6 @@ fn tls_has_ring_and_can_do_without() {
         "rustls-native-certs",
         "rustls-pki-types",
         "rustls-webpki",
-        "tokio-rustls",
     ];
     let with = |more: &[&'static str]| {
         let mut all: Vec<_> = own.iter().chain(more).copied().collect();
@@ -121,4 +160,7 @@ fn tls_has_ring_and_can_do_without() {
     assert_eq!(found[0], with(&["ring"]));
     assert_eq!(found[1], with(&[]));
     assert_eq!(found[2], with(&["ring", "webpki-roots"]));
+    // Cryptography has its own use of libc.
+    let runtimes = packages.each_ref().map(|packages| among(packages, &RUNTIMES));
+    assert_eq!(runtimes, [vec!["libc"], vec![], vec!["libc"]]);
 }

@@ -16,14 +16,23 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs an example of the client against this broker and returns what it printed.
 fn run_example(name: &str, url: &str) -> String {
-    run_example_with("", name, url)
+    run_example_built(&[], name, url)
 }
 
 /// The same of one that needs these features.
 fn run_example_with(features: &str, name: &str, url: &str) -> String {
+    run_example_built(&["--features", features], name, url)
+}
+
+/// The same, with this feature and no other.
+fn run_example_alone(feature: &str, name: &str, url: &str) -> String {
+    run_example_built(&["--no-default-features", "--features", feature], name, url)
+}
+
+fn run_example_built(arguments: &[&str], name: &str, url: &str) -> String {
     let output = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--package", "amqp-client", "--example", name])
-        .args(["--features", features])
+        .args(arguments)
         .env("AMQP_URL", url)
         .output()
         .unwrap();
@@ -78,6 +87,60 @@ fn confirms_tells_what_became_of_each_message() {
          of 4 orders\n\
          juice: the server refused the message\n\
          cocoa: the server refused the message\n"
+    );
+}
+
+#[test]
+fn sans_io_std_needs_a_socket_and_nothing_else() {
+    assert_eq!(
+        run_example("sans_io_std", &own_vhost("sans-io-std")),
+        "consumed Hello!\nconfirmed 1 of 1\n"
+    );
+}
+
+#[test]
+fn sans_io_pipe_needs_nothing_at_all() {
+    assert_eq!(
+        run_example("sans_io_pipe", "nowhere"),
+        "consumed Hello!\n\
+         confirmed 1 of 1\n\
+         720 heartbeats in an hour\n\
+         the connection was closed by this client\n"
+    );
+}
+
+/// Lines of every kind, comments and blank ones among them.
+#[test]
+fn the_bare_core_is_driven_in_less_than_a_hundred_lines() {
+    let std = include_str!("../../amqp-client/examples/sans_io_std.rs");
+    assert!(std.lines().count() < 100);
+    // With the server at the other end.
+    let pipe = include_str!("../../amqp-client/examples/sans_io_pipe.rs");
+    assert!(pipe.lines().count() < 140);
+}
+
+#[test]
+fn blocking_does_everything_with_and_without_a_thread() {
+    let printed = run_example_alone("blocking", "blocking", &own_vhost("blocking"));
+    let mut lines: Vec<_> = printed.lines().collect();
+    // Whose message comes first is the threads' affair.
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "hello from Ada",
+            "hello from Grace",
+            "hello from a timer",
+            "hello from another thread"
+        ]
+    );
+}
+
+#[test]
+fn smol_publishes_and_consumes() {
+    assert_eq!(
+        run_example_alone("smol", "smol", &own_vhost("smol")),
+        "hello from smol\n"
     );
 }
 

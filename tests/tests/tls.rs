@@ -4,6 +4,8 @@
 mod certificates;
 #[path = "tls/client.rs"]
 mod client;
+#[path = "tls/event_loop.rs"]
+mod event_loop;
 #[path = "tls/files.rs"]
 mod files;
 #[path = "tls/node.rs"]

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use amqp_client::event_loop::{Channel, EventLoop, Handlers};
 use amqp_client::tokio::connect;
 use amqp_client::{ConnectOptions, Connection, OpenTelemetryPropagator};
 use amqp_tests::broker::Broker;
@@ -41,8 +42,8 @@ impl Collector {
     }
 }
 
-/// A connection whose messages carry spans and baggage.
-async fn connection() -> Connection {
+/// How to connect, so that messages carry spans and baggage.
+fn options() -> ConnectOptions {
     let propagator = TextMapCompositePropagator::new(vec![
         Box::new(TraceContextPropagator::new()),
         Box::new(BaggagePropagator::new()),
@@ -51,7 +52,15 @@ async fn connection() -> Connection {
     options.config = options
         .config
         .propagator(OpenTelemetryPropagator::new(propagator));
-    connect(options).await.unwrap()
+    options
+}
+
+async fn connection() -> Connection {
+    connect(options()).await.unwrap()
+}
+
+fn events(span: &SpanData) -> Vec<String> {
+    span.events.iter().map(|event| event.name.to_string()).collect()
 }
 
 fn attributes(span: &SpanData) -> BTreeMap<String, String> {
@@ -173,8 +182,58 @@ async fn spans_of_tracing_are_parents_and_children_across_the_broker() {
     assert_eq!(publish.span_kind, SpanKind::Producer);
     assert_eq!(deliver.name, format!("deliver {queue}"));
     assert_eq!(deliver.span_kind, SpanKind::Consumer);
-    let events =
-        |span: &SpanData| -> Vec<String> { span.events.iter().map(|event| event.name.to_string()).collect() };
     assert_eq!(events(&publish), ["publish confirmed"]);
     assert_eq!(events(&deliver), ["settled"]);
+}
+
+/// Declares a queue, publishes to it, one message at a time, and fetches the first.
+fn call_back(channel: &Channel) {
+    channel.queue_declare("").exclusive().then(|channel, declared| {
+        let queue = declared.unwrap().queue.to_string();
+        let select = channel.confirm_select().max_unconfirmed(1);
+        select.then(move |channel, publisher| {
+            let publisher = publisher.unwrap();
+            let first = publisher.publish("", &queue, "first");
+            first.then_confirmed(|_, outcome| outcome.unwrap());
+            let (channel, filled) = (channel.clone(), queue.clone());
+            let second = publisher.publish("", &queue, "second");
+            second.then_confirmed(move |_, outcome| {
+                outcome.unwrap();
+                channel
+                    .basic_get(&filled)
+                    .then(|_, fetched| fetched.unwrap().unwrap().ack().call().unwrap());
+            });
+        });
+    });
+}
+
+#[test]
+fn requests_that_go_on_in_closures_have_their_spans_to_their_ends() {
+    let collector = Collector::new();
+    let layer = tracing_opentelemetry::layer().with_tracer(collector.provider.tracer("test"));
+    let _listens = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+    let mut event_loop = EventLoop::new().unwrap();
+    let handlers = Handlers::new()
+        .on_open(|connection| {
+            connection
+                .open_channel()
+                .then(|_, channel| call_back(&channel.unwrap()));
+        })
+        .on_open_error(|_, error| panic!("{error}"));
+    event_loop.connect(options(), handlers);
+    event_loop.run().unwrap();
+
+    for call in ["queue.declare", "confirm.select", "basic.get"] {
+        assert_eq!(events(&collector.span(call)), ["call answered"], "{call}");
+    }
+    let mut published = collector.exporter.get_finished_spans().unwrap();
+    published.retain(|span| span.name.starts_with("publish"));
+    let [first, second] = &published[..] else {
+        panic!("{published:?}");
+    };
+    assert_eq!(events(first), ["publish confirmed"]);
+    assert_eq!(events(second), ["publish held back", "publish confirmed"]);
+    let get = collector.span("get");
+    assert_eq!(get.parent_span_id, first.span_context.span_id());
+    assert_eq!(events(&get), ["settled"]);
 }

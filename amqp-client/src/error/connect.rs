@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -41,6 +42,9 @@ pub enum ConnectError {
     /// The provider of the credentials has no secret, in no round. Nothing was sent.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// The system has no poll, no wake-up or no thread for the connection. Nothing was sent.
+    #[error("the system lacks what a connection needs: {0}")]
+    Reactor(#[source] Arc<io::Error>),
     /// Every attempt failed; there was at least one. Those that failed alike are printed once, with their number.
     #[error("cannot connect: {}", List(.0))]
     Failed(Arc<[FailedAttempt]>),
@@ -76,6 +80,28 @@ pub struct FailedAttempt {
     pub phase: ConnectPhase,
     /// Why it failed.
     pub error: ConnectionError,
+}
+
+impl FailedAttempt {
+    /// For adapters: an attempt that failed. Several make a [`ConnectError::Failed`].
+    ///
+    /// ```
+    /// use amqp_client::{ConnectError, ConnectPhase, ConnectionError, FailedAttempt, Host};
+    ///
+    /// let error = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    /// let error = ConnectionError::Transport(error.into());
+    /// let attempt = FailedAttempt::new(Host::new("one", 5672), None, ConnectPhase::Resolve, error);
+    /// let error = ConnectError::Failed([attempt].into());
+    /// assert_eq!(error.to_string(), "cannot connect: one:5672, name lookup: transport: connection refused");
+    /// ```
+    pub fn new(host: Host, address: Option<SocketAddr>, phase: ConnectPhase, error: ConnectionError) -> Self {
+        Self {
+            host,
+            address,
+            phase,
+            error,
+        }
+    }
 }
 
 impl fmt::Display for FailedAttempt {

@@ -198,6 +198,21 @@ impl ConnectionError {
             _ => None,
         }
     }
+
+    /// Whether this client ended the connection: closed it, shut it down, or dropped its last handle. For a program that does
+    /// so when it is asked to stop, this end is no error.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) {
+    /// let error = connection.closed().await;
+    /// if !error.is_wanted() {
+    ///     eprintln!("the connection was lost: {error}");
+    /// }
+    /// # }
+    /// ```
+    pub fn is_wanted(&self) -> bool {
+        matches!(self, Self::Closed | Self::CloseTimedOut)
+    }
 }
 
 /// The way out for a URI that ends in a slash, which hardly anybody means.

@@ -7,6 +7,7 @@ mod connect;
 mod connection;
 pub mod explained;
 mod peer;
+mod permanent;
 mod publish;
 
 pub use call::{CallError, Refusal};

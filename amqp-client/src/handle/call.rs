@@ -1,14 +1,16 @@
 //! The async end of a request: sent at the first poll, ready with its reply.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::methods::basic;
 use amqp_protocol::method;
 
-use super::channel::Channel;
-use super::request::Request;
+use super::channel::{Channel, ChannelHandle};
+use super::request::{Begin, Request};
+use super::style::Style;
 use super::waiting::RoundTrip;
 use crate::error::{CallError, ConnectionError, PeerViolation, Violation};
 use crate::sans_io::{Connection, Reply, Settlement, State};
@@ -18,7 +20,7 @@ use crate::trace;
 #[derive(Debug, Clone)]
 #[must_use = "a request is only sent when it is awaited"]
 pub struct NoWait<'a, C, M> {
-    request: Request<'a, C, M>,
+    pub(crate) request: Request<'a, C, M>,
 }
 
 impl<'a, C, M> NoWait<'a, C, M> {
@@ -27,24 +29,24 @@ impl<'a, C, M> NoWait<'a, C, M> {
     }
 }
 
-impl<'a, M: method::Request> IntoFuture for Request<'a, Channel, M> {
+impl<'a, S: Style, M: method::Request> Begin for Request<'a, Channel<S>, M> {
     type Output = Result<M::Reply, CallError>;
-    type IntoFuture = Call<'a, M>;
+    type Future = Call<'a, M>;
 
-    fn into_future(self) -> Call<'a, M> {
+    fn begin(self) -> Call<'a, M> {
         let (channel, method) = self.finish();
-        Call::new(channel, method)
+        Call::new(&channel.handle, method)
     }
 }
 
-impl<'a, M: method::Request> IntoFuture for NoWait<'a, Channel, M> {
+impl<'a, S: Style, M: method::Request> Begin for NoWait<'a, Channel<S>, M> {
     type Output = Result<(), CallError>;
-    type IntoFuture = SendNoWait<'a, M>;
+    type Future = SendNoWait<'a, M>;
 
-    fn into_future(self) -> SendNoWait<'a, M> {
+    fn begin(self) -> SendNoWait<'a, M> {
         let (channel, method) = self.request.finish();
         SendNoWait {
-            channel,
+            channel: &channel.handle,
             method: Some(method),
         }
     }
@@ -57,14 +59,14 @@ pub struct Unanswered<M>(pub(super) M);
 /// The methods that are never answered, and how the core sends each.
 macro_rules! unanswered {
     ($($method:ty => $command:expr),* $(,)?) => { $(
-        impl<'a> IntoFuture for Request<'a, Channel, Unanswered<$method>> {
+        impl<'a, S: Style> Begin for Request<'a, Channel<S>, Unanswered<$method>> {
             type Output = Result<(), CallError>;
-            type IntoFuture = SendUnanswered<'a>;
+            type Future = SendUnanswered<'a>;
 
-            fn into_future(self) -> SendUnanswered<'a> {
+            fn begin(self) -> SendUnanswered<'a> {
                 let (channel, method) = self.finish();
                 SendUnanswered {
-                    channel,
+                    channel: &channel.handle,
                     command: Some(method.map(|Unanswered(method)| $command(method))),
                 }
             }
@@ -91,7 +93,7 @@ enum Command {
 #[derive(Debug)]
 #[must_use = "a request is only sent when it is awaited"]
 pub struct SendUnanswered<'a> {
-    channel: &'a Channel,
+    channel: &'a ChannelHandle,
     command: Option<Result<Command, CallError>>,
 }
 
@@ -123,11 +125,11 @@ impl Future for SendUnanswered<'_> {
 #[derive(Debug)]
 #[must_use = "a call is only made when it is awaited"]
 pub struct Call<'a, M> {
-    round_trip: RoundTrip<'a, M>,
+    pub(super) round_trip: RoundTrip<'a, M>,
 }
 
 impl<'a, M: method::Request> Call<'a, M> {
-    pub(super) fn new(channel: &'a Channel, method: Result<M, CallError>) -> Self {
+    pub(super) fn new(channel: &'a Arc<ChannelHandle>, method: Result<M, CallError>) -> Self {
         Self {
             round_trip: RoundTrip::new(channel, M::NAME, method),
         }
@@ -164,7 +166,7 @@ pub(super) fn decode<R: method::Reply>(reply: &Reply) -> Result<R, CallError> {
 #[derive(Debug)]
 #[must_use = "a request is only sent when it is awaited"]
 pub struct SendNoWait<'a, M> {
-    channel: &'a Channel,
+    channel: &'a ChannelHandle,
     method: Option<Result<M, CallError>>,
 }
 

@@ -3,6 +3,8 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+#[cfg(feature = "event-loop")]
+use std::sync::Weak;
 
 use crate::methods::{channel, constants};
 use amqp_protocol::method::{self, Arguments};
@@ -10,7 +12,10 @@ use amqp_protocol::{ChannelId, ShortStr};
 
 use super::call::Call;
 use super::connection::ConnectionHandle;
+#[cfg(feature = "event-loop")]
+use super::events::Events;
 use super::shared::{Inner, Shared};
+use super::style::{Async, Style};
 use super::waiting::{Outcome, RoundTrip, Wait};
 use crate::error::CallError;
 use crate::sans_io::{self, ChannelKey, RequestId};
@@ -33,13 +38,14 @@ use crate::trace::Source;
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Channel {
-    handle: Arc<ChannelHandle>,
+pub struct Channel<S = Async> {
+    pub(super) handle: Arc<ChannelHandle>,
+    pub(crate) style: S,
 }
 
 /// Closes the channel when the last user of it is gone.
 #[derive(Debug)]
-pub(super) struct ChannelHandle {
+pub(crate) struct ChannelHandle {
     pub(super) connection: Arc<ConnectionHandle>,
     pub(super) key: ChannelKey,
 }
@@ -51,10 +57,41 @@ impl Drop for ChannelHandle {
     }
 }
 
-impl Channel {
-    pub(super) fn new(handle: ChannelHandle) -> Self {
+impl ChannelHandle {
+    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Inner, ChannelKey) -> R) -> R {
+        self.connection.shared.with(|inner| f(inner, self.key))
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.connection.shared
+    }
+
+    pub(super) fn id(&self) -> ChannelId {
+        self.key.id()
+    }
+
+    /// Where deliveries of a queue on this channel come from.
+    pub(super) fn source(&self, queue: &ShortStr<'_>) -> Arc<Source> {
+        let shared = self.shared();
+        Arc::new(Source {
+            labels: Arc::clone(&shared.labels),
+            propagator: shared.propagator.clone(),
+            channel: self.id(),
+            queue: queue.to_str_lossy().into_owned(),
+        })
+    }
+
+    /// Waits for a registered request.
+    pub(super) fn wait<T: Outcome>(self: &Arc<Self>, request: RequestId) -> Wait<T> {
+        Wait::new(Arc::clone(self), request)
+    }
+}
+
+impl<S: Style> Channel<S> {
+    pub(super) fn new(handle: ChannelHandle, style: S) -> Self {
         Self {
             handle: Arc::new(handle),
+            style,
         }
     }
 
@@ -63,6 +100,60 @@ impl Channel {
         self.handle.key.id()
     }
 
+    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Inner, ChannelKey) -> R) -> R {
+        self.handle.with(f)
+    }
+
+    /// The same channel in another style.
+    #[cfg(any(feature = "blocking", feature = "event-loop"))]
+    pub(crate) fn in_style<T>(&self, style: T) -> Channel<T> {
+        Channel {
+            handle: Arc::clone(&self.handle),
+            style,
+        }
+    }
+}
+
+/// A channel that is not kept open.
+#[cfg(feature = "event-loop")]
+#[derive(Debug, Clone)]
+pub(crate) struct WeakChannel<S> {
+    handle: Weak<ChannelHandle>,
+    style: S,
+}
+
+#[cfg(feature = "event-loop")]
+impl<S: Style> WeakChannel<S> {
+    /// The channel, while something else keeps it open.
+    pub(crate) fn upgrade(&self) -> Option<Channel<S>> {
+        Some(Channel {
+            handle: self.handle.upgrade()?,
+            style: self.style.clone(),
+        })
+    }
+}
+
+#[cfg(feature = "event-loop")]
+impl<S: Style> Channel<S> {
+    pub(crate) fn downgrade(&self) -> WeakChannel<S> {
+        WeakChannel {
+            handle: Arc::downgrade(&self.handle),
+            style: self.style.clone(),
+        }
+    }
+
+    /// What happens to the channel.
+    pub(crate) fn events(&self) -> Events {
+        let shared = &self.handle.connection.shared;
+        Events::of(shared, Async, Some(self.id()))
+    }
+
+    pub(crate) fn send_now<M: Arguments>(&self, method: &M) -> Result<(), CallError> {
+        self.with(|inner, key| inner.core.send(key, method))
+    }
+}
+
+impl Channel {
     /// Sends any method that a client may send and that is answered, and awaits its reply, whatever its no-wait bit says.
     /// basic.consume, cancel and get and the methods of connection and channel, but for channel.flow, have calls of
     /// their own. Nothing is refused here that the server might answer: RabbitMQ closes the connection for some of it.
@@ -80,7 +171,7 @@ impl Channel {
     /// # }
     /// ```
     pub fn call<M: method::Request>(&self, method: M) -> Call<'_, M> {
-        Call::new(self, Ok(method))
+        Call::new(&self.handle, Ok(method))
     }
 
     /// Sends a method that is never answered, such as `basic::Ack`.
@@ -123,34 +214,7 @@ impl Channel {
         let close = |core: &mut sans_io::Connection, now, key, text| {
             Ok(core.close_channel(now, key, constants::REPLY_SUCCESS, text)?)
         };
-        let mut closing = RoundTrip::new(self, channel::Close::<'_>::NAME, Ok(text));
+        let mut closing = RoundTrip::new(&self.handle, channel::Close::<'_>::NAME, Ok(text));
         poll_fn(|cx| closing.poll(cx, close)).await.map(drop)
-    }
-
-    pub(super) fn shared(&self) -> &Shared {
-        &self.handle.connection.shared
-    }
-
-    /// Where deliveries of a queue on this channel come from.
-    pub(super) fn source(&self, queue: &ShortStr<'_>) -> Arc<Source> {
-        let shared = self.shared();
-        Arc::new(Source {
-            labels: Arc::clone(&shared.labels),
-            propagator: shared.propagator.clone(),
-            channel: self.id(),
-            queue: queue.to_str_lossy().into_owned(),
-        })
-    }
-
-    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Inner, ChannelKey) -> R) -> R {
-        self.handle
-            .connection
-            .shared
-            .with(|inner| f(inner, self.handle.key))
-    }
-
-    /// Waits for a registered request.
-    pub(super) fn wait<T: Outcome>(&self, request: RequestId) -> Wait<'_, T> {
-        Wait::new(self, request)
     }
 }

@@ -1,6 +1,8 @@
 //! The handle of a connection. What moves its octets is the adapters'.
 
 use std::sync::Arc;
+#[cfg(feature = "event-loop")]
+use std::sync::Weak;
 use std::time::Duration;
 
 use crate::methods::{channel, constants};
@@ -9,7 +11,8 @@ use amqp_protocol::method::Arguments;
 
 use super::channel::{Channel, ChannelHandle};
 use super::events::Events;
-use super::shared::{Shared, Watch};
+use super::shared::{Inner, Shared, Watch};
+use super::style::{Async, Style};
 use super::waiting::Replied;
 use crate::config::Config;
 use crate::dialect::Protocol;
@@ -36,8 +39,10 @@ use crate::trace;
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Connection {
+pub struct Connection<S = Async> {
     pub(super) handle: Arc<ConnectionHandle>,
+    // Dropped last: it may hold what sends the close.
+    pub(crate) style: S,
 }
 
 /// Closes the connection when the last user of it is gone. The driver does not hold it.
@@ -48,13 +53,149 @@ pub(super) struct ConnectionHandle {
 
 impl Drop for ConnectionHandle {
     fn drop(&mut self) {
-        self.shared.with(|inner| {
-            inner.core.close(
-                inner.now(),
-                constants::REPLY_SUCCESS,
-                ShortStr::from_static("connection dropped"),
-            );
-        });
+        self.shared.with(Inner::close_dropped);
+    }
+}
+
+impl Inner {
+    /// Nobody is left who could close it.
+    pub(crate) fn close_dropped(&mut self) {
+        self.core.close(
+            self.now(),
+            constants::REPLY_SUCCESS,
+            ShortStr::from_static("connection dropped"),
+        );
+    }
+}
+
+impl<S: Style> Connection<S> {
+    /// The same connection in another style.
+    #[cfg(any(feature = "blocking", feature = "event-loop"))]
+    pub(crate) fn in_style<T>(&self, style: T) -> Connection<T> {
+        Connection {
+            style,
+            handle: Arc::clone(&self.handle),
+        }
+    }
+
+    /// What the connection is doing.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) {
+    /// use amqp_client::State;
+    ///
+    /// let healthy = connection.state() == State::Open;
+    /// # }
+    /// ```
+    pub fn state(&self) -> State {
+        self.handle.shared.with(|inner| inner.core.state())
+    }
+
+    /// Subscribes to what happens to the connection from here on; to its end alone, when it is over.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) {
+    /// use amqp_client::ConnectionEvent;
+    ///
+    /// let mut events = connection.events();
+    /// while let Some(event) = events.next().await {
+    ///     match event {
+    ///         ConnectionEvent::Blocked { reason } => eprintln!("publishing is blocked: {reason}"),
+    ///         ConnectionEvent::Closed(error) => eprintln!("the connection is over: {error}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn events(&self) -> Events<S> {
+        Events::new(&self.handle.shared, self.style.clone())
+    }
+
+    /// What the connection has counted so far, and what waits.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) -> Result<(), Box<dyn std::error::Error>> {
+    /// let stats = connection.stats();
+    /// println!("{} messages came, {} wait to be taken", stats.messages_delivered, stats.messages_buffered);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stats(&self) -> Stats {
+        self.handle.shared.with(|inner| inner.core.stats(inner.now()))
+    }
+
+    /// What the server said of itself; empty before connection.start.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) {
+    /// let server = connection.server_properties();
+    /// println!("{:?} {:?}", server.product, server.version);
+    /// # }
+    /// ```
+    pub fn server_properties(&self) -> ServerProperties {
+        self.handle
+            .shared
+            .with(|inner| inner.core.server_properties().clone())
+    }
+
+    /// The revision of the protocol that the connection speaks: with
+    /// [`protocol_fallback`](field@crate::ConnectOptions::protocol_fallback) not always the one that was asked for.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) {
+    /// println!("speaks AMQP {}", connection.protocol());
+    /// # }
+    /// ```
+    pub fn protocol(&self) -> Protocol {
+        self.handle.shared.with(|inner| inner.core.config().protocol)
+    }
+
+    /// Other hosts of the virtual host, each as `host` or `host:port`: what the server said in connection.open-ok, where the
+    /// protocol has that (AMQP 0-8). RabbitMQ names none.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection) {
+    /// for host in connection.known_hosts() {
+    ///     println!("also served by {host}");
+    /// }
+    /// # }
+    /// ```
+    pub fn known_hosts(&self) -> Vec<String> {
+        self.handle.shared.with(|inner| inner.core.known_hosts().to_vec())
+    }
+}
+
+/// A connection that is not kept open.
+#[cfg(feature = "event-loop")]
+#[derive(Debug, Clone)]
+pub(crate) struct WeakConnection<S> {
+    handle: Weak<ConnectionHandle>,
+    style: S,
+}
+
+#[cfg(feature = "event-loop")]
+impl<S: Style> WeakConnection<S> {
+    /// The connection, while something else keeps it open.
+    pub(crate) fn upgrade(&self) -> Option<Connection<S>> {
+        Some(Connection {
+            handle: self.handle.upgrade()?,
+            style: self.style.clone(),
+        })
+    }
+}
+
+#[cfg(feature = "event-loop")]
+impl<S: Style> Connection<S> {
+    pub(crate) fn downgrade(&self) -> WeakConnection<S> {
+        WeakConnection {
+            handle: Arc::downgrade(&self.handle),
+            style: self.style.clone(),
+        }
+    }
+
+    /// See [`Inner::wake_for_each`](super::shared::Inner::wake_for_each).
+    pub(crate) fn wake_for_each(&self) {
+        self.handle.shared.with(|inner| inner.wake_for_each());
     }
 }
 
@@ -65,7 +206,8 @@ impl Connection {
         let handle = Arc::new(ConnectionHandle {
             shared: Arc::clone(&shared),
         });
-        (Self { handle }, shared)
+        let style = Async;
+        (Self { style, handle }, shared)
     }
 
     /// Waits until the handshake is over. What `connect` of an adapter gives is open already.
@@ -119,13 +261,14 @@ impl Connection {
             inner.register::<Replied>(request);
             Ok::<_, CallError>((key, request))
         })?;
-        let channel = Channel::new(ChannelHandle {
+        let handle = ChannelHandle {
             connection: Arc::clone(&self.handle),
             key,
-        });
+        };
+        let channel = Channel::new(handle, self.style);
         let mut trace = trace::Call::new(channel::Open::NAME);
         trace.begin(shared, key.id());
-        let replied = channel.wait::<Replied>(request).await;
+        let replied = channel.handle.wait::<Replied>(request).await;
         trace.end(shared, replied.as_ref());
         replied?;
         trace::channel_opened(key.id());
@@ -227,92 +370,6 @@ impl Connection {
             .shared
             .with(|inner| inner.core.error().cloned())
             .unwrap_or(ConnectionError::Closed)
-    }
-
-    /// What the connection is doing.
-    ///
-    /// ```no_run
-    /// # async fn example(connection: amqp_client::Connection) {
-    /// use amqp_client::State;
-    ///
-    /// let healthy = connection.state() == State::Open;
-    /// # }
-    /// ```
-    pub fn state(&self) -> State {
-        self.handle.shared.with(|inner| inner.core.state())
-    }
-
-    /// Subscribes to what happens to the connection from here on; to its end alone, when it is over.
-    ///
-    /// ```no_run
-    /// # async fn example(connection: amqp_client::Connection) {
-    /// use amqp_client::ConnectionEvent;
-    ///
-    /// let mut events = connection.events();
-    /// while let Some(event) = events.next().await {
-    ///     match event {
-    ///         ConnectionEvent::Blocked { reason } => eprintln!("publishing is blocked: {reason}"),
-    ///         ConnectionEvent::Closed(error) => eprintln!("the connection is over: {error}"),
-    ///         _ => {}
-    ///     }
-    /// }
-    /// # }
-    /// ```
-    pub fn events(&self) -> Events {
-        Events::new(&self.handle.shared)
-    }
-
-    /// What the connection has counted so far, and what waits.
-    ///
-    /// ```no_run
-    /// # async fn example(connection: amqp_client::Connection) -> Result<(), Box<dyn std::error::Error>> {
-    /// let stats = connection.stats();
-    /// println!("{} messages came, {} wait to be taken", stats.messages_delivered, stats.messages_buffered);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn stats(&self) -> Stats {
-        self.handle.shared.with(|inner| inner.core.stats(inner.now()))
-    }
-
-    /// What the server said of itself; empty before connection.start.
-    ///
-    /// ```no_run
-    /// # async fn example(connection: amqp_client::Connection) {
-    /// let server = connection.server_properties();
-    /// println!("{:?} {:?}", server.product, server.version);
-    /// # }
-    /// ```
-    pub fn server_properties(&self) -> ServerProperties {
-        self.handle
-            .shared
-            .with(|inner| inner.core.server_properties().clone())
-    }
-
-    /// The revision of the protocol that the connection speaks: with
-    /// [`protocol_fallback`](field@crate::ConnectOptions::protocol_fallback) not always the one that was asked for.
-    ///
-    /// ```no_run
-    /// # async fn example(connection: amqp_client::Connection) {
-    /// println!("speaks AMQP {}", connection.protocol());
-    /// # }
-    /// ```
-    pub fn protocol(&self) -> Protocol {
-        self.handle.shared.with(|inner| inner.core.config().protocol)
-    }
-
-    /// Other hosts of the virtual host, each as `host` or `host:port`: what the server said in connection.open-ok, where the
-    /// protocol has that (AMQP 0-8). RabbitMQ names none.
-    ///
-    /// ```no_run
-    /// # async fn example(connection: amqp_client::Connection) {
-    /// for host in connection.known_hosts() {
-    ///     println!("also served by {host}");
-    /// }
-    /// # }
-    /// ```
-    pub fn known_hosts(&self) -> Vec<String> {
-        self.handle.shared.with(|inner| inner.core.known_hosts().to_vec())
     }
 
     async fn wait_until(&self, reached: impl Fn(State) -> bool) {

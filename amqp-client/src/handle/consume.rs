@@ -1,7 +1,7 @@
 //! basic.consume through the request builder, and the future that starts a consumer. What a consumer then does is
 //! `consumer`'s.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -10,11 +10,11 @@ use amqp_protocol::FieldTable;
 use amqp_protocol::method::Arguments;
 use amqp_protocol::table::{FieldValue, TableError};
 
-use super::call::decode;
 use super::channel::Channel;
 use super::consumer::Consumer;
-use super::request::Request;
 use super::request::arguments::{HasArguments, StreamOffset};
+use super::request::{Begin, Request};
+use super::style::{Async, Style};
 use super::waiting::RoundTrip;
 use crate::error::CallError;
 use crate::sans_io::Connection;
@@ -32,7 +32,7 @@ impl<'a> HasArguments<'a> for Consume<'a> {
     }
 }
 
-impl Channel {
+impl<S: Style> Channel<S> {
     /// Begins basic.consume of a queue; awaiting it gives a [`Consumer`]. The empty name is the queue declared last on the
     /// channel.
     ///
@@ -117,14 +117,15 @@ impl<'a, C> Request<'a, C, Consume<'a>> {
     }
 }
 
-impl<'a> IntoFuture for Request<'a, Channel, Consume<'a>> {
-    type Output = Result<Consumer, CallError>;
-    type IntoFuture = StartConsumer<'a>;
+impl<'a, S: Style> Begin for Request<'a, Channel<S>, Consume<'a>> {
+    type Output = Result<Consumer<S>, CallError>;
+    type Future = StartConsumer<'a, S>;
 
-    fn into_future(self) -> StartConsumer<'a> {
+    fn begin(self) -> StartConsumer<'a, S> {
         let (channel, consume) = self.finish();
         StartConsumer {
-            round_trip: RoundTrip::new(channel, basic::Consume::<'_>::NAME, consume),
+            channel,
+            round_trip: RoundTrip::new(&channel.handle, basic::Consume::<'_>::NAME, consume),
             consumer: None,
         }
     }
@@ -135,29 +136,49 @@ impl<'a> IntoFuture for Request<'a, Channel, Consume<'a>> {
 /// Dropping it before the first poll sends nothing; later it cancels the consumer, and requeues what came for it.
 #[derive(Debug)]
 #[must_use = "a consumer is only started when it is awaited"]
-pub struct StartConsumer<'a> {
-    round_trip: RoundTrip<'a, Consume<'a>>,
+pub struct StartConsumer<'a, S = Async> {
+    channel: &'a Channel<S>,
+    pub(super) round_trip: RoundTrip<'a, Consume<'a>>,
     /// Once it is asked for.
-    consumer: Option<Consumer>,
+    pub(super) consumer: Option<Consumer<S>>,
 }
 
-impl Future for StartConsumer<'_> {
-    type Output = Result<Consumer, CallError>;
+// Nothing in it is pinned.
+impl<S> Unpin for StartConsumer<'_, S> {}
+
+#[cfg(feature = "event-loop")]
+impl<S: Style> StartConsumer<'_, S> {
+    /// Leaves a waker to be woken for each delivery. To be called when it was polled.
+    pub(crate) fn watch(&self, cx: &Context<'_>) {
+        if let Some(consumer) = &self.consumer {
+            consumer.watch(cx);
+        }
+    }
+}
+
+impl<S: Style> Future for StartConsumer<'_, S> {
+    type Output = Result<Consumer<S>, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { round_trip, consumer } = &mut *self;
-        let channel = round_trip.channel();
+        let Self {
+            channel,
+            round_trip,
+            consumer,
+        } = &mut *self;
         let send = |core: &mut Connection, now, key, consume: Consume<'_>| {
-            let (no_ack, source) = (consume.method.no_ack, channel.source(&consume.method.queue));
+            let (no_ack, source) = (
+                consume.method.no_ack,
+                channel.handle.source(&consume.method.queue),
+            );
             let (id, request) = core.consume(now, key, consume.method, consume.prefetch_count)?;
-            *consumer = Some(Consumer::new(channel.clone(), id, no_ack, source));
+            *consumer = Some(Consumer::new((*channel).clone(), id, no_ack, source));
             Ok(request)
         };
         let reply = ready!(round_trip.poll(cx, send))?;
         let Some(mut consumer) = consumer.take() else {
             return Poll::Pending;
         };
-        consumer.started(decode::<basic::ConsumeOk<'static>>(&reply)?.consumer_tag);
+        consumer.started(&reply)?;
         Poll::Ready(Ok(consumer))
     }
 }

@@ -10,12 +10,14 @@ use amqp_protocol::ShortStr;
 use amqp_protocol::method::Arguments;
 use futures_core::Stream;
 
+use super::call::decode;
 use super::channel::Channel;
 use super::delivery::Delivery;
 use super::shared::Inner;
+use super::style::{Async, Style};
 use super::waiting::Replied;
 use crate::error::CallError;
-use crate::sans_io::{ChannelKey, ConsumerEnd, ConsumerId, Message};
+use crate::sans_io::{ChannelKey, Connection, ConsumerEnd, ConsumerId, Message, Reply};
 use crate::trace::{Call, Followed, Source};
 
 /// A consumer: a [`Stream`] of deliveries that ends, once, with the reason as its last item.
@@ -41,8 +43,8 @@ use crate::trace::{Call, Followed, Source};
 /// ```
 #[derive(Debug)]
 #[must_use = "a consumer that is dropped is cancelled"]
-pub struct Consumer {
-    channel: Channel,
+pub struct Consumer<S = Async> {
+    channel: Channel<S>,
     /// `None` when it has ended.
     id: Option<ConsumerId>,
     consumer_tag: ShortStr<'static>,
@@ -50,9 +52,9 @@ pub struct Consumer {
     source: Arc<Source>,
 }
 
-impl Consumer {
+impl<S: Style> Consumer<S> {
     /// One that was asked for.
-    pub(super) fn new(channel: Channel, id: ConsumerId, no_ack: bool, source: Arc<Source>) -> Self {
+    pub(super) fn new(channel: Channel<S>, id: ConsumerId, no_ack: bool, source: Arc<Source>) -> Self {
         Self {
             channel,
             id: Some(id),
@@ -63,8 +65,9 @@ impl Consumer {
     }
 
     /// The server has answered.
-    pub(super) fn started(&mut self, consumer_tag: ShortStr<'static>) {
-        self.consumer_tag = consumer_tag;
+    pub(super) fn started(&mut self, reply: &Reply) -> Result<(), CallError> {
+        self.consumer_tag = decode::<basic::ConsumeOk<'static>>(reply)?.consumer_tag;
+        Ok(())
     }
 
     /// The tag that the server knows it by.
@@ -73,10 +76,12 @@ impl Consumer {
     }
 
     /// The channel it consumes on.
-    pub fn channel(&self) -> &Channel {
+    pub fn channel(&self) -> &Channel<S> {
         &self.channel
     }
+}
 
+impl Consumer {
     /// The next delivery; an error once, when the consumer has ended, also if that [was wanted](ConsumerEnd::is_wanted);
     /// then `None`.
     ///
@@ -104,8 +109,7 @@ impl Consumer {
     ///
     /// That the server does not answer in time. The end of the channel is the consumer's, and no error here.
     pub async fn drain(&mut self) -> Result<(), CallError> {
-        let Some(id) = self.id else { return Ok(()) };
-        self.stop(id).await
+        self.stop().await
     }
 
     /// Stops consuming, and gives what had come and was not handed out, in order. When the consumer ends for another
@@ -127,10 +131,16 @@ impl Consumer {
     ///
     /// That the server does not answer in time. What had come is requeued; without acknowledgements it is lost.
     pub async fn cancel(mut self) -> Result<Vec<Result<Delivery, ConsumerError>>, CallError> {
-        let Some(id) = self.id else { return Ok(Vec::new()) };
-        self.stop(id).await?;
+        self.stop().await?;
+        Ok(self.take_rest())
+    }
+}
+
+impl<S: Style> Consumer<S> {
+    /// What had come and was not handed out, and why the consumer ended unless it was cancelled.
+    pub(crate) fn take_rest(&mut self) -> Vec<Result<Delivery, ConsumerError>> {
         let mut rest = Vec::new();
-        while let Some(next) = self.take_next(id) {
+        while let Some(next) = self.id.and_then(|id| self.take_next(id)) {
             match next {
                 Ok((settled, message)) => rest.push(self.hand_out(message, settled)),
                 Err(end) => {
@@ -141,29 +151,21 @@ impl Consumer {
                 }
             }
         }
-        Ok(rest)
+        rest
     }
 
     /// Sends basic.cancel, unless that is too late, and waits for the answer.
-    async fn stop(&self, id: ConsumerId) -> Result<(), CallError> {
-        let request = self.channel.with(|inner, _| {
-            let request = inner.core.cancel(inner.now(), id)?;
-            inner.register::<Replied>(request);
-            Some(request)
-        });
-        let Some(request) = request else { return Ok(()) };
-        let mut trace = Call::new(basic::Cancel::<'_>::NAME);
-        trace.begin(self.channel.shared(), self.channel.id());
-        let replied = self.channel.wait::<Replied>(request).await;
-        trace.end(self.channel.shared(), replied.as_ref());
-        match replied {
-            // The end of the channel is the consumer's too, and comes behind its deliveries.
-            Ok(_) | Err(CallError::Channel(_)) => Ok(()),
-            Err(error) => Err(error),
+    pub(crate) async fn stop(&self) -> Result<(), CallError> {
+        match self.id {
+            Some(id) => self.channel.cancel(|_, _| Some(id)).await,
+            None => Ok(()),
         }
     }
 
-    fn poll_delivery(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Delivery, ConsumerError>>> {
+    pub(crate) fn poll_delivery(
+        &mut self,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Result<Delivery, ConsumerError>>> {
         let Some(id) = self.id else {
             return Poll::Ready(None);
         };
@@ -178,6 +180,16 @@ impl Consumer {
                 Err(ConsumerError::Ended(end))
             }
         }))
+    }
+
+    /// Leaves a waker to be woken for each delivery, and for the end, and says how many there are already.
+    #[cfg(feature = "event-loop")]
+    pub(crate) fn watch(&self, cx: &Context<'_>) -> usize {
+        let Some(id) = self.id else { return 0 };
+        self.channel.with(|inner, _| {
+            inner.consumers.insert(id, cx.waker().clone());
+            inner.core.waiting_for(id)
+        })
     }
 
     /// What has come, with whether it is settled, or the end.
@@ -204,7 +216,8 @@ impl Consumer {
     fn hand_out(&self, message: Message, settled: bool) -> Result<Delivery, ConsumerError> {
         let (withheld, body_size) = (message.is_withheld(), message.body_size());
         let followed = Followed::new(&self.source, &message, "deliver");
-        let delivery = Delivery::new(message, (!settled).then(|| self.channel.clone()), followed);
+        let unsettled = (!settled).then(|| Arc::clone(&self.channel.handle));
+        let delivery = Delivery::new(message, unsettled, followed);
         if withheld {
             Err(ConsumerError::TooLarge(TooLarge {
                 delivery: Box::new(delivery),
@@ -216,6 +229,38 @@ impl Consumer {
     }
 }
 
+impl<S> Channel<S> {
+    /// Sends basic.cancel for a consumer of the channel, unless that is too late, and waits for the answer.
+    async fn cancel(
+        &self,
+        find: impl FnOnce(&Connection, ChannelKey) -> Option<ConsumerId>,
+    ) -> Result<(), CallError> {
+        let request = self.handle.with(|inner, key| {
+            let consumer = find(&inner.core, key)?;
+            let request = inner.core.cancel(inner.now(), consumer)?;
+            inner.register::<Replied>(request);
+            Some(request)
+        });
+        let Some(request) = request else { return Ok(()) };
+        let channel = &self.handle;
+        let mut trace = Call::new(basic::Cancel::<'_>::NAME);
+        trace.begin(channel.shared(), channel.id());
+        let replied = channel.wait::<Replied>(request).await;
+        trace.end(channel.shared(), replied.as_ref());
+        match replied {
+            // The end of the channel is the consumer's too, and comes behind its deliveries.
+            Ok(_) | Err(CallError::Channel(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same for the consumer with this tag, if there is one.
+    #[cfg(feature = "event-loop")]
+    pub(crate) async fn cancel_consumer(&self, tag: &[u8]) -> Result<(), CallError> {
+        self.cancel(|core, key| core.consumer_with_tag(key, tag)).await
+    }
+}
+
 impl Stream for Consumer {
     type Item = Result<Delivery, ConsumerError>;
 
@@ -224,10 +269,10 @@ impl Stream for Consumer {
     }
 }
 
-impl Drop for Consumer {
+impl<S> Drop for Consumer<S> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.channel.with(|inner, _| inner.drop_consumer(id));
+            self.channel.handle.with(|inner, _| inner.drop_consumer(id));
         }
     }
 }
@@ -239,6 +284,10 @@ pub enum ConsumerError {
     /// A message with a body over `body_max`. The consumer goes on.
     #[error(transparent)]
     TooLarge(TooLarge),
+    /// The consumer could not be started, and why. Nothing follows. It is a consumer's first item in the event loop alone;
+    /// elsewhere that is an error before there is a consumer.
+    #[error(transparent)]
+    NotStarted(CallError),
     /// The consumer has ended, and why. Nothing follows.
     #[error(transparent)]
     Ended(#[from] ConsumerEnd),

@@ -1,10 +1,14 @@
 //! A delivery: a received message and the duty to settle it, once.
 
+use std::future::Future;
 use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use crate::methods::basic;
 
-use super::channel::Channel;
+use super::channel::ChannelHandle;
 use crate::error::{CallError, Refusal};
 use crate::sans_io::{Message, Settlement};
 use crate::trace::{self, Followed};
@@ -44,12 +48,12 @@ use crate::trace::{self, Followed};
 pub struct Delivery {
     message: Message,
     /// Where it is to be settled, while it is not.
-    unsettled: Option<Channel>,
+    unsettled: Option<Arc<ChannelHandle>>,
     pub(crate) followed: Followed,
 }
 
 impl Delivery {
-    pub(super) fn new(message: Message, unsettled: Option<Channel>, followed: Followed) -> Self {
+    pub(super) fn new(message: Message, unsettled: Option<Arc<ChannelHandle>>, followed: Followed) -> Self {
         Self {
             message,
             unsettled,
@@ -64,7 +68,7 @@ impl Delivery {
     /// # Errors
     ///
     /// When the channel is over, or a form for several has settled it. Nothing is sent then.
-    pub async fn ack(self) -> Result<(), CallError> {
+    pub fn ack(self) -> Settle {
         self.settle_by_ack(false)
     }
 
@@ -87,7 +91,7 @@ impl Delivery {
     /// # Errors
     ///
     /// As [`ack`](Self::ack).
-    pub async fn ack_multiple(self) -> Result<(), CallError> {
+    pub fn ack_multiple(self) -> Settle {
         self.settle_by_ack(true)
     }
 
@@ -107,7 +111,7 @@ impl Delivery {
     /// As [`ack`](Self::ack), and [`Refusal::StreamDelivery`] when the message is from a stream: it is acked then, as when
     /// it is dropped.
     #[doc(alias = "nack")]
-    pub async fn reject(self) -> Result<(), CallError> {
+    pub fn reject(self) -> Settle {
         self.put_back(false, false)
     }
 
@@ -121,7 +125,7 @@ impl Delivery {
     /// As [`reject`](Self::reject), and [`CallError::Unsupported`] on a protocol without basic.nack (AMQP 0-8): the message
     /// is requeued then, as when it is dropped.
     #[doc(alias = "nack")]
-    pub async fn reject_multiple(self) -> Result<(), CallError> {
+    pub fn reject_multiple(self) -> Settle {
         self.put_back(false, true)
     }
 
@@ -140,7 +144,7 @@ impl Delivery {
     ///
     /// As [`reject`](Self::reject).
     #[doc(alias = "nack")]
-    pub async fn requeue(self) -> Result<(), CallError> {
+    pub fn requeue(self) -> Settle {
         self.put_back(true, false)
     }
 
@@ -154,12 +158,12 @@ impl Delivery {
     /// As [`reject`](Self::reject), and [`CallError::Unsupported`] on a protocol without basic.nack (AMQP 0-8): the message
     /// is requeued then, as when it is dropped.
     #[doc(alias = "nack")]
-    pub async fn requeue_multiple(self) -> Result<(), CallError> {
+    pub fn requeue_multiple(self) -> Settle {
         self.put_back(true, true)
     }
 
-    /// Leaves the delivery unsettled, to be settled [by its tag](Channel::basic_ack), or to be requeued when its channel
-    /// ends.
+    /// Leaves the delivery unsettled, to be settled [by its tag](super::Channel::basic_ack), or to be requeued when its
+    /// channel ends.
     ///
     /// ```no_run
     /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
@@ -217,20 +221,18 @@ impl Delivery {
         self.followed.span().cloned().unwrap_or_else(tracing::Span::none)
     }
 
-    fn settle_by_ack(self, multiple: bool) -> Result<(), CallError> {
+    fn settle_by_ack(self, multiple: bool) -> Settle {
         let delivery_tag = self.message.delivery_tag();
-        self.settle(Settlement::Ack(basic::Ack {
+        let ack = basic::Ack {
             delivery_tag,
             multiple,
-        }))
+        };
+        Settle::new(self, Settlement::Ack(ack))
     }
 
-    fn put_back(self, requeue: bool, multiple: bool) -> Result<(), CallError> {
-        if self.unsettled.is_some() && self.message.is_from_stream() {
-            return Err(CallError::Refused(Refusal::StreamDelivery));
-        }
+    fn put_back(self, requeue: bool, multiple: bool) -> Settle {
         let delivery_tag = self.message.delivery_tag();
-        self.settle(if multiple {
+        let settlement = if multiple {
             Settlement::Nack(basic::Nack {
                 delivery_tag,
                 multiple,
@@ -241,7 +243,8 @@ impl Delivery {
                 delivery_tag,
                 requeue,
             })
-        })
+        };
+        Settle::new(self, settlement)
     }
 
     fn settle(mut self, settlement: Settlement) -> Result<(), CallError> {
@@ -268,6 +271,9 @@ impl Delivery {
         let Some(channel) = &self.unsettled else {
             return Ok(());
         };
+        if self.message.is_from_stream() && !matches!(settlement, Settlement::Ack(_)) {
+            return Err(CallError::Refused(Refusal::StreamDelivery));
+        }
         // What is an error settles nothing: it is dropped.
         channel.with(|inner, key| {
             inner.core.settle_once(key, settlement)?;
@@ -276,6 +282,50 @@ impl Delivery {
         })?;
         self.unsettled = None;
         Ok(())
+    }
+}
+
+/// Settles a delivery: done at the first poll, or at once by [`call`](Self::call), in any style. It waits for nothing.
+///
+/// Dropping it before the first poll requeues the message, as dropping the delivery does.
+#[derive(Debug)]
+#[must_use = "a delivery is only settled when this is awaited or called"]
+pub struct Settle(Option<(Delivery, Settlement)>);
+
+impl Settle {
+    fn new(delivery: Delivery, settlement: Settlement) -> Self {
+        Self(Some((delivery, settlement)))
+    }
+
+    /// Settles it, without `async`.
+    ///
+    /// ```no_run
+    /// # fn example(delivery: amqp_client::Delivery) -> Result<(), amqp_client::CallError> {
+    /// delivery.ack().call()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of the way to settle it.
+    pub fn call(mut self) -> Result<(), CallError> {
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Result<(), CallError> {
+        match self.0.take() {
+            Some((delivery, settlement)) => delivery.settle(settlement),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Future for Settle {
+    type Output = Result<(), CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(self.settle())
     }
 }
 

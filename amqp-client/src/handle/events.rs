@@ -11,6 +11,7 @@ use amqp_protocol::{ChannelId, ShortStr};
 use futures_core::Stream;
 
 use super::shared::Shared;
+use super::style::{Async, Style};
 use super::waiting::set_waker;
 use crate::error::{ChannelError, ConnectionError};
 use crate::sans_io::{ConsumerEnd, Event, State};
@@ -70,31 +71,46 @@ pub enum ConnectionEvent {
 /// At most 256 events wait to be taken; when there are more, the oldest are dropped and [`ConnectionEvent::Missed`] stands
 /// in their place. It does not keep the connection open. Dropping it ends the subscription.
 #[derive(Debug)]
-pub struct Events {
+pub struct Events<S = Async> {
+    #[cfg_attr(
+        not(any(feature = "blocking", feature = "event-loop")),
+        expect(dead_code, reason = "for waiting")
+    )]
+    pub(crate) style: S,
     shared: Arc<Shared>,
     /// `None` when it has ended.
-    number: Option<u64>,
+    number: Option<Number>,
 }
 
-impl Events {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+impl<S: Style> Events<S> {
+    pub(crate) fn new(shared: &Arc<Shared>, style: S) -> Self {
+        Self::of(shared, style, None)
+    }
+
+    /// Those of one channel, if one is given, and the end of the connection.
+    pub(super) fn of(shared: &Arc<Shared>, style: S, channel: Option<ChannelId>) -> Self {
         let number = shared.with(|inner| {
             let over = (inner.core.state() == State::Closed).then(|| inner.closed_event());
-            inner.subscribers.add(over)
+            inner.subscribers.add(over, channel)
         });
         Self {
+            style,
             shared: Arc::clone(shared),
             number: Some(number),
         }
     }
+}
 
+impl Events {
     /// The next event; `None` when the connection is over and that was told.
     ///
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<ConnectionEvent> {
         poll_fn(|cx| self.poll_event(cx)).await
     }
+}
 
+impl<S> Events<S> {
     /// The next event, if there is one.
     #[cfg(feature = "tracing")]
     pub(crate) fn take(&mut self, cx: &Context<'_>) -> Option<ConnectionEvent> {
@@ -104,12 +120,12 @@ impl Events {
         }
     }
 
-    fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Option<ConnectionEvent>> {
+    pub(crate) fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Option<ConnectionEvent>> {
         let Some(number) = self.number else {
             return Poll::Ready(None);
         };
         let event = self.shared.with(|inner| {
-            let Some(subscriber) = inner.subscribers.0.get_mut(&number) else {
+            let Some(subscriber) = inner.subscribers.by_number.get_mut(&number) else {
                 return Poll::Ready(None);
             };
             match subscriber.take() {
@@ -126,10 +142,25 @@ impl Events {
         event
     }
 
+    /// Leaves a waker to be woken for each event, and says how many there are already.
+    #[cfg(feature = "event-loop")]
+    pub(crate) fn watch(&self, cx: &Context<'_>) -> usize {
+        let Some(number) = self.number else { return 0 };
+        self.shared.with(|inner| {
+            let Some(subscriber) = inner.subscribers.by_number.get_mut(&number) else {
+                return 0;
+            };
+            inner.woken.extend(set_waker(&mut subscriber.waker, cx));
+            subscriber.waiting.len() + usize::from(subscriber.missed > 0)
+        })
+    }
+
     fn unsubscribe(&mut self) {
         if let Some(number) = self.number.take() {
             // Dropped behind the lock.
-            let _subscriber = self.shared.with(|inner| inner.subscribers.0.remove(&number));
+            let _subscriber = self
+                .shared
+                .with(|inner| inner.subscribers.by_number.remove(&number));
         }
     }
 }
@@ -142,18 +173,27 @@ impl Stream for Events {
     }
 }
 
-impl Drop for Events {
+impl<S> Drop for Events<S> {
     fn drop(&mut self) {
         self.unsubscribe();
     }
 }
 
-/// Everybody who subscribes, by an ascending number.
+/// Everybody who subscribes.
 #[derive(Debug, Default)]
-pub(super) struct Subscribers(BTreeMap<u64, Subscriber>);
+pub(super) struct Subscribers {
+    by_number: BTreeMap<Number, Subscriber>,
+    next: u64,
+}
+
+/// Whether a subscriber wants more than the events of one channel, and an ascending number: who watches a channel is told of
+/// the connection's end first.
+type Number = (bool, u64);
 
 #[derive(Debug, Default)]
 struct Subscriber {
+    /// Whose events it wants, if not everybody's.
+    channel: Option<ChannelId>,
     waiting: VecDeque<ConnectionEvent>,
     /// Older than those that wait.
     missed: u64,
@@ -161,31 +201,57 @@ struct Subscriber {
 }
 
 impl Subscribers {
-    fn add(&mut self, event: Option<ConnectionEvent>) -> u64 {
-        let number = self.0.last_key_value().map_or(0, |(last, _)| last + 1);
+    fn add(&mut self, event: Option<ConnectionEvent>, channel: Option<ChannelId>) -> Number {
+        self.next += 1;
+        let number = (channel.is_none(), self.next);
         let waiting = event.into_iter().collect();
         let subscriber = Subscriber {
+            channel,
             waiting,
             ..Default::default()
         };
-        self.0.insert(number, subscriber);
+        self.by_number.insert(number, subscriber);
         number
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_number.is_empty()
     }
 
-    /// Tells everybody, and gives back whom to wake.
-    pub(super) fn tell(&mut self, event: &ConnectionEvent) -> impl Iterator<Item = Waker> {
-        self.0.values_mut().filter_map(|subscriber| {
-            if subscriber.waiting.len() == CAPACITY {
-                subscriber.waiting.pop_front();
-                subscriber.missed += 1;
-            }
-            subscriber.waiting.push_back(event.clone());
-            subscriber.waker.take()
-        })
+    /// Tells everybody, and gives back whom to wake, `each` time or once.
+    pub(super) fn tell(&mut self, event: &ConnectionEvent, each: bool) -> impl Iterator<Item = Waker> {
+        let wants = |subscriber: &&mut Subscriber| {
+            let channel = subscriber.channel;
+            channel.is_none_or(|channel| event.concerns(channel))
+        };
+        self.by_number
+            .values_mut()
+            .filter(wants)
+            .filter_map(move |subscriber| {
+                if subscriber.waiting.len() == CAPACITY {
+                    subscriber.waiting.pop_front();
+                    subscriber.missed += 1;
+                }
+                subscriber.waiting.push_back(event.clone());
+                if each {
+                    subscriber.waker.clone()
+                } else {
+                    subscriber.waker.take()
+                }
+            })
+    }
+}
+
+impl ConnectionEvent {
+    /// Whether it is one of this channel, or ends it.
+    fn concerns(&self, number: ChannelId) -> bool {
+        match self {
+            Self::Flow { channel, .. }
+            | Self::ChannelEnded { channel, .. }
+            | Self::ConsumerEnded { channel, .. } => *channel == number,
+            Self::Closed(_) => true,
+            _ => false,
+        }
     }
 }
 

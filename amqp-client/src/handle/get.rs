@@ -1,6 +1,6 @@
 //! basic.get through the request builder: one message, fetched when asked for.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -8,19 +8,20 @@ use std::task::{Context, Poll, ready};
 use crate::methods::basic;
 use amqp_protocol::method::Arguments;
 
-use super::channel::Channel;
+use super::channel::{Channel, ChannelHandle};
 use super::delivery::Delivery;
-use super::request::Request;
+use super::request::{Begin, Request};
+use super::style::Style;
 use super::waiting::RoundTrip;
 use crate::error::CallError;
-use crate::sans_io::Connection;
+use crate::sans_io::{Connection, Reply};
 use crate::trace::{Followed, Source};
 
 /// A message to fetch. Made by [`Channel::basic_get`].
 #[derive(Debug, Clone, Default)]
 pub struct Get<'a>(pub(super) basic::Get<'a>);
 
-impl Channel {
+impl<S: Style> Channel<S> {
     /// Begins basic.get, which fetches one message from a queue; awaiting it gives a [`Delivery`], or `None` when the queue
     /// is empty. A consumer is the better way to more than one, and the only one to a stream's, for which RabbitMQ closes
     /// the connection (540). The empty name is the queue declared last on the channel.
@@ -51,14 +52,14 @@ impl<'a, C> Request<'a, C, Get<'a>> {
     }
 }
 
-impl<'a> IntoFuture for Request<'a, Channel, Get<'a>> {
+impl<'a, S: Style> Begin for Request<'a, Channel<S>, Get<'a>> {
     type Output = Result<Option<Delivery>, CallError>;
-    type IntoFuture = GetMessage<'a>;
+    type Future = GetMessage<'a>;
 
-    fn into_future(self) -> GetMessage<'a> {
+    fn begin(self) -> GetMessage<'a> {
         let (channel, get) = self.finish();
         GetMessage {
-            round_trip: RoundTrip::new(channel, basic::Get::<'_>::NAME, get),
+            round_trip: RoundTrip::new(&channel.handle, basic::Get::<'_>::NAME, get),
             no_ack: false,
             source: None,
         }
@@ -71,9 +72,9 @@ impl<'a> IntoFuture for Request<'a, Channel, Get<'a>> {
 #[derive(Debug)]
 #[must_use = "a message is only fetched when it is awaited"]
 pub struct GetMessage<'a> {
-    round_trip: RoundTrip<'a, Get<'a>>,
-    no_ack: bool,
-    source: Option<Arc<Source>>,
+    pub(super) round_trip: RoundTrip<'a, Get<'a>>,
+    pub(super) no_ack: bool,
+    pub(super) source: Option<Arc<Source>>,
 }
 
 impl Future for GetMessage<'_> {
@@ -91,12 +92,21 @@ impl Future for GetMessage<'_> {
             *source = Some(channel.source(&method.queue));
             core.get(now, key, &method)
         };
-        let mut reply = ready!(round_trip.poll(cx, send))?;
+        let reply = ready!(round_trip.poll(cx, send))?;
         let unsettled = (!self.no_ack).then(|| channel.clone());
-        Poll::Ready(Ok(reply.take_content().map(|message| {
-            let follow = |source| Followed::new(source, &message, "get");
-            let followed = self.source.as_ref().map(follow).unwrap_or_default();
-            Delivery::new(message, unsettled, followed)
-        })))
+        Poll::Ready(Ok(fetched(reply, unsettled, self.source.as_ref())))
     }
+}
+
+/// The message in a reply, to be settled on the channel if there is one.
+pub(super) fn fetched(
+    mut reply: Reply,
+    unsettled: Option<Arc<ChannelHandle>>,
+    source: Option<&Arc<Source>>,
+) -> Option<Delivery> {
+    reply.take_content().map(|message| {
+        let follow = |source| Followed::new(source, &message, "get");
+        let followed = source.map(follow).unwrap_or_default();
+        Delivery::new(message, unsettled, followed)
+    })
 }

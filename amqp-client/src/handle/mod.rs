@@ -9,6 +9,8 @@ mod connection;
 mod consume;
 mod consumer;
 mod delivery;
+#[cfg(feature = "event-loop")]
+mod detach;
 mod events;
 mod get;
 mod publish;
@@ -17,6 +19,7 @@ mod receipt;
 mod returns;
 mod secret;
 mod shared;
+mod style;
 mod waiting;
 
 pub use call::{Call, NoWait, SendNoWait, SendUnanswered, Unanswered};
@@ -24,16 +27,25 @@ pub use channel::Channel;
 pub use connection::Connection;
 pub use consume::{Consume, StartConsumer};
 pub use consumer::{Consumer, ConsumerError, TooLarge};
-pub use delivery::Delivery;
+pub use delivery::{Delivery, Settle};
+#[cfg(feature = "event-loop")]
+pub(crate) use detach::{Detach, Detached};
 pub use events::{ConnectionEvent, Events};
 pub use get::{Get, GetMessage};
 pub use publish::{Publish, PublishMessage};
 pub use publisher::{ConfirmSelect, PublishConfirmed, Publisher, SelectConfirms};
 pub use receipt::{Receipt, Receipts, ReceiptsError};
-pub use request::Request;
 pub use request::arguments::{
     DeadLetterStrategy, HasArguments, Overflow, QueueLeaderLocator, QueueMode, QueueType, StreamOffset,
     XMatch,
 };
+pub use request::{Begin, Caller, Request};
+#[cfg(feature = "event-loop")]
+pub(crate) use returns::Feed;
 pub use returns::Returns;
+#[cfg(feature = "blocking")]
+pub(crate) use shared::Inner;
 pub(crate) use shared::{Asleep, Shared};
+#[cfg(any(feature = "blocking", feature = "event-loop"))]
+pub(crate) use style::sealed::Sealed as SealedStyle;
+pub use style::{Async, Blocking, Style};

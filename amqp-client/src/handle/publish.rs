@@ -1,15 +1,20 @@
 //! basic.publish through the request builder: properties, body, and waiting while publishing is held back.
 
-use std::future::{Future, IntoFuture};
+use std::borrow::Borrow;
+use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::methods::basic;
+#[cfg(feature = "event-loop")]
+use amqp_protocol::IntoOwned;
 use amqp_protocol::table::{FieldValue, TableError};
 
-use super::channel::Channel;
-use super::request::Request;
+use super::channel::{Channel, ChannelHandle};
+use super::request::{Begin, Request};
+use super::style::Style;
 use super::waiting::{Turn, Wait};
 use crate::error::{PublishError, Refusal};
 use crate::propagation::Headers;
@@ -35,7 +40,7 @@ impl<'a> Publish<'a> {
     }
 }
 
-impl Channel {
+impl<S: Style> Channel<S> {
     /// Begins basic.publish to `exchange`, the empty name being the default exchange, which routes to the queue named
     /// `routing_key`.
     ///
@@ -180,13 +185,13 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
     }
 }
 
-impl<'a> IntoFuture for Request<'a, Channel, Publish<'a>> {
+impl<'a, S: Style> Begin for Request<'a, Channel<S>, Publish<'a>> {
     type Output = Result<(), PublishError>;
-    type IntoFuture = PublishMessage<'a>;
+    type Future = PublishMessage<'a>;
 
-    fn into_future(self) -> PublishMessage<'a> {
+    fn begin(self) -> PublishMessage<'a> {
         let (channel, message) = self.finish();
-        PublishMessage(Admission::new(channel, message))
+        PublishMessage(Admission::new(&channel.handle, message))
     }
 }
 
@@ -196,7 +201,7 @@ impl<'a> IntoFuture for Request<'a, Channel, Publish<'a>> {
 /// Dropping it before it is ready publishes nothing.
 #[derive(Debug)]
 #[must_use = "a message is only published when it is awaited"]
-pub struct PublishMessage<'a>(Admission<'a>);
+pub struct PublishMessage<'a>(pub(super) Admission<'a>);
 
 impl Future for PublishMessage<'_> {
     type Output = Result<(), PublishError>;
@@ -208,16 +213,16 @@ impl Future for PublishMessage<'_> {
 
 /// A message on its way into the output, perhaps held back before.
 #[derive(Debug)]
-pub(super) struct Admission<'a> {
-    channel: &'a Channel,
+pub(super) struct Admission<'a, C = &'a Arc<ChannelHandle>> {
+    channel: C,
     message: Option<Result<Publish<'a>, PublishError>>,
     /// While it is held back.
-    wait: Option<Wait<'a, Turn>>,
+    wait: Option<Wait<Turn>>,
     trace: Publishing,
 }
 
 impl<'a> Admission<'a> {
-    pub(super) fn new(channel: &'a Channel, message: Result<Publish<'a>, PublishError>) -> Self {
+    pub(super) fn new(channel: &'a Arc<ChannelHandle>, message: Result<Publish<'a>, PublishError>) -> Self {
         Self {
             channel,
             message: Some(message),
@@ -226,6 +231,27 @@ impl<'a> Admission<'a> {
         }
     }
 
+    /// The same without anything borrowed.
+    #[cfg(feature = "event-loop")]
+    pub(super) fn into_owned(self) -> Admission<'static, Arc<ChannelHandle>> {
+        let owned = |message: Publish<'a>| Publish {
+            method: message.method.into_owned(),
+            properties: message.properties.into_owned(),
+            body: match message.body {
+                Body::Borrowed(octets) => Body::from(octets.to_vec()),
+                Body::Shared(octets) => Body::Shared(octets),
+            },
+        };
+        Admission {
+            channel: Arc::clone(self.channel),
+            message: self.message.map(|message| message.map(owned)),
+            wait: self.wait,
+            trace: self.trace,
+        }
+    }
+}
+
+impl<C: Borrow<Arc<ChannelHandle>>> Admission<'_, C> {
     /// The span of the publish, which goes on behind its admission.
     pub(super) fn take_trace(&mut self) -> Publishing {
         std::mem::take(&mut self.trace)
@@ -257,14 +283,14 @@ impl<'a> Admission<'a> {
     ) -> Poll<Result<R, PublishError>> {
         let outcome = ready!(self.admit(cx, queued));
         self.trace
-            .admitted(self.channel.shared(), outcome.as_ref().map(drop));
+            .admitted(self.channel.borrow().shared(), outcome.as_ref().map(drop));
         Poll::Ready(outcome)
     }
 
     /// At the first poll: what others may add to the message, without the lock.
     #[inline]
     fn begin(&mut self) {
-        if trace::listened_to() || self.channel.shared().propagator.is_some() {
+        if trace::listened_to() || self.channel.borrow().shared().propagator.is_some() {
             self.follow();
         }
     }
@@ -279,9 +305,10 @@ impl<'a> Admission<'a> {
         else {
             return;
         };
-        let shared = self.channel.shared();
+        let channel = self.channel.borrow();
+        let shared = channel.shared();
         self.trace
-            .begin(shared, self.channel.id(), method, properties, body.as_bytes());
+            .begin(shared, channel.id(), method, properties, body.as_bytes());
         if let Some(propagator) = &shared.propagator {
             self.trace
                 .in_scope(|| propagator.inject(&mut Headers::new(&mut properties.headers)));
@@ -307,7 +334,7 @@ impl<'a> Admission<'a> {
             };
             let message = message?;
             // The request to wait for, if it is held back, and whether only others who waited longer go before.
-            let outcome = self.channel.with(|inner, key| {
+            let outcome = self.channel.borrow().with(|inner, key| {
                 let now = inner.now();
                 let behind = inner.core.is_way_free(key);
                 let held = match turn {
@@ -330,8 +357,8 @@ impl<'a> Admission<'a> {
                 Err(held) => held,
             };
             self.message = Some(Ok(message));
-            self.trace.held_back(self.channel.shared());
-            self.wait = Some(self.channel.wait(request));
+            self.trace.held_back(self.channel.borrow().shared());
+            self.wait = Some(self.channel.borrow().wait(request));
             if behind {
                 // They were woken before.
                 cx.waker().wake_by_ref();

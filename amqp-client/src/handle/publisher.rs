@@ -1,21 +1,26 @@
 //! Publishing with confirms: confirm.select through the request builder, and the handle that it gives. What a publish
 //! ends in is its receipt's.
 
-use std::future::{Future, IntoFuture};
+use std::borrow::Borrow;
+use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::methods::confirm;
+use amqp_protocol::DeliveryTag;
 use amqp_protocol::method::Arguments;
 
-use super::channel::Channel;
+use super::channel::{Channel, ChannelHandle};
 use super::publish::{Admission, Publish};
 use super::receipt::Receipt;
-use super::request::Request;
+use super::request::{Begin, Request};
+use super::style::{Async, Style};
 use super::waiting::{RoundTrip, Turn};
 use crate::error::{CallError, ChannelError, PublishError};
 use crate::sans_io::{Body, ConfirmOptions};
+use crate::trace::Publishing;
 
 /// Confirm mode to be chosen. Made by [`Channel::confirm_select`].
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,7 +28,7 @@ pub struct ConfirmSelect {
     options: ConfirmOptions,
 }
 
-impl Channel {
+impl<S: Style> Channel<S> {
     /// Begins confirm.select: from here on the server confirms what is published on this channel. Awaiting it gives a
     /// [`Publisher`], whose publishes end in an outcome.
     ///
@@ -71,14 +76,15 @@ impl<C> Request<'_, C, ConfirmSelect> {
     }
 }
 
-impl<'a> IntoFuture for Request<'a, Channel, ConfirmSelect> {
-    type Output = Result<Publisher, CallError>;
-    type IntoFuture = SelectConfirms<'a>;
+impl<'a, S: Style> Begin for Request<'a, Channel<S>, ConfirmSelect> {
+    type Output = Result<Publisher<S>, CallError>;
+    type Future = SelectConfirms<'a, S>;
 
-    fn into_future(self) -> SelectConfirms<'a> {
+    fn begin(self) -> SelectConfirms<'a, S> {
         let (channel, select) = self.finish();
         SelectConfirms {
-            round_trip: RoundTrip::new(channel, confirm::Select::NAME, select),
+            channel,
+            round_trip: RoundTrip::new(&channel.handle, confirm::Select::NAME, select),
         }
     }
 }
@@ -88,19 +94,23 @@ impl<'a> IntoFuture for Request<'a, Channel, ConfirmSelect> {
 /// Dropping it before the first poll sends nothing; later it does not undo that: the channel is in confirm mode.
 #[derive(Debug)]
 #[must_use = "confirm mode is only chosen when it is awaited"]
-pub struct SelectConfirms<'a> {
-    round_trip: RoundTrip<'a, ConfirmSelect>,
+pub struct SelectConfirms<'a, S = Async> {
+    pub(super) channel: &'a Channel<S>,
+    pub(super) round_trip: RoundTrip<'a, ConfirmSelect>,
 }
 
-impl Future for SelectConfirms<'_> {
-    type Output = Result<Publisher, CallError>;
+// Nothing in it is pinned.
+impl<S> Unpin for SelectConfirms<'_, S> {}
+
+impl<S: Style> Future for SelectConfirms<'_, S> {
+    type Output = Result<Publisher<S>, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(self.round_trip.poll(cx, |core, now, key, select| {
             core.confirm_select(now, key, select.options)
         }))?;
         Poll::Ready(Ok(Publisher {
-            channel: self.round_trip.channel().clone(),
+            channel: self.channel.clone(),
         }))
     }
 }
@@ -130,13 +140,13 @@ impl Future for SelectConfirms<'_> {
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Publisher {
-    channel: Channel,
+pub struct Publisher<S = Async> {
+    pub(super) channel: Channel<S>,
 }
 
-impl Publisher {
+impl<S: Style> Publisher<S> {
     /// The channel it publishes on.
-    pub fn channel(&self) -> &Channel {
+    pub fn channel(&self) -> &Channel<S> {
         &self.channel
     }
 
@@ -178,6 +188,16 @@ impl Publisher {
         self.channel.with(|inner, key| inner.core.unconfirmed_on(key))
     }
 
+    /// The same publisher in another style.
+    #[cfg(any(feature = "blocking", feature = "event-loop"))]
+    pub(crate) fn in_style<T: Style>(&self, style: T) -> Publisher<T> {
+        Publisher {
+            channel: self.channel.in_style(style),
+        }
+    }
+}
+
+impl Publisher {
     /// Waits until all publishes that the channel made before are settled.
     ///
     /// Dropping the future changes nothing.
@@ -202,22 +222,22 @@ impl Publisher {
             inner.register::<Turn>(request);
             request
         });
-        self.channel.wait::<Turn>(request).await?;
+        self.channel.handle.wait::<Turn>(request).await?;
         self.channel
             .with(|inner, key| inner.core.take_failure(key))
             .map_or(Ok(()), Err)
     }
 }
 
-impl<'a> IntoFuture for Request<'a, Publisher, Publish<'a>> {
-    type Output = Result<Receipt, PublishError>;
-    type IntoFuture = PublishConfirmed<'a>;
+impl<'a, S: Style> Begin for Request<'a, Publisher<S>, Publish<'a>> {
+    type Output = Result<Receipt<S>, PublishError>;
+    type Future = PublishConfirmed<'a, S>;
 
-    fn into_future(self) -> PublishConfirmed<'a> {
+    fn begin(self) -> PublishConfirmed<'a, S> {
         let (publisher, message) = self.finish();
         PublishConfirmed {
             channel: &publisher.channel,
-            admission: Admission::new(&publisher.channel, message),
+            admission: Admission::new(&publisher.channel.handle, message),
         }
     }
 }
@@ -228,16 +248,30 @@ impl<'a> IntoFuture for Request<'a, Publisher, Publish<'a>> {
 /// Dropping it before it is ready publishes nothing.
 #[derive(Debug)]
 #[must_use = "a message is only published when it is awaited"]
-pub struct PublishConfirmed<'a> {
-    channel: &'a Channel,
-    admission: Admission<'a>,
+pub struct PublishConfirmed<'a, S = Async> {
+    pub(super) channel: &'a Channel<S>,
+    pub(super) admission: Admission<'a>,
 }
 
-impl Future for PublishConfirmed<'_> {
-    type Output = Result<Receipt, PublishError>;
+// Nothing in it is pinned.
+impl<S> Unpin for PublishConfirmed<'_, S> {}
+
+impl<S: Style> Future for PublishConfirmed<'_, S> {
+    type Output = Result<Receipt<S>, PublishError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let delivery_tag = ready!(self.admission.poll(cx, |core, key, published| {
+        let (delivery_tag, trace) = ready!(self.admission.poll_confirmed(cx))?;
+        Poll::Ready(Ok(Receipt::new(self.channel.clone(), delivery_tag, trace)))
+    }
+}
+
+impl<C: Borrow<Arc<ChannelHandle>>> Admission<'_, C> {
+    /// Publishes the message as soon as it may be, and keeps its outcome under the number that this gives, with its span.
+    pub(super) fn poll_confirmed(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(DeliveryTag, Publishing), PublishError>> {
+        let delivery_tag = ready!(self.poll(cx, |core, key, published| {
             if let Some(delivery_tag) = published.delivery_tag {
                 core.keep_outcome(key, delivery_tag);
             }
@@ -246,8 +280,8 @@ impl Future for PublishConfirmed<'_> {
         // A publisher's channel is in confirm mode as long as it lives.
         let unknown = || PublishError::Unknown(ChannelError::Closed.into());
         let delivery_tag = delivery_tag.ok_or_else(unknown)?;
-        let trace = self.admission.take_trace();
+        let trace = self.take_trace();
         trace.numbered(delivery_tag);
-        Poll::Ready(Ok(Receipt::new(self.channel.clone(), delivery_tag, trace)))
+        Poll::Ready(Ok((delivery_tag, trace)))
     }
 }

@@ -10,6 +10,7 @@ use amqp_protocol::DeliveryTag;
 
 use super::channel::Channel;
 use super::shared::Inner;
+use super::style::{Async, Style};
 use super::waiting::set_waker;
 use crate::error::PublishError;
 use crate::sans_io::ChannelKey;
@@ -38,17 +39,17 @@ use crate::trace::Publishing;
 /// ```
 #[derive(Debug)]
 #[must_use = "whether the message arrived is only known when the receipt is awaited"]
-pub struct Receipt {
+pub struct Receipt<S = Async> {
     /// Until the outcome is known.
-    channel: Option<Channel>,
+    channel: Option<Channel<S>>,
     delivery_tag: DeliveryTag,
     /// Whether a waker was left with the connection.
     polled: bool,
     trace: Publishing,
 }
 
-impl Receipt {
-    pub(super) fn new(channel: Channel, delivery_tag: DeliveryTag, trace: Publishing) -> Self {
+impl<S: Style> Receipt<S> {
+    pub(super) fn new(channel: Channel<S>, delivery_tag: DeliveryTag, trace: Publishing) -> Self {
         Self {
             channel: Some(channel),
             delivery_tag,
@@ -63,15 +64,21 @@ impl Receipt {
     }
 }
 
-impl Future for Receipt {
-    type Output = Result<(), PublishError>;
+impl<S> Receipt<S> {
+    /// Its style, until the outcome is known.
+    #[cfg(any(feature = "blocking", feature = "event-loop"))]
+    pub(crate) fn style(&self) -> Option<&S> {
+        self.channel.as_ref().map(|channel| &channel.style)
+    }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    pub(crate) fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Result<(), PublishError>> {
         let delivery_tag = self.delivery_tag;
         let Some(channel) = &self.channel else {
             return Poll::Pending;
         };
-        let outcome = channel.with(|inner, key| inner.poll_outcome(cx, key, delivery_tag));
+        let outcome = channel
+            .handle
+            .with(|inner, key| inner.poll_outcome(cx, key, delivery_tag));
         self.polled = outcome.is_pending();
         let outcome = ready!(outcome);
         self.channel = None;
@@ -80,10 +87,18 @@ impl Future for Receipt {
     }
 }
 
-impl Drop for Receipt {
+impl Future for Receipt {
+    type Output = Result<(), PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_outcome(cx)
+    }
+}
+
+impl<S> Drop for Receipt<S> {
     fn drop(&mut self) {
         if let Some(channel) = &self.channel {
-            channel.with(|inner, key| {
+            channel.handle.with(|inner, key| {
                 if self.polled {
                     inner
                         .woken
@@ -133,35 +148,45 @@ impl Inner {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[must_use = "whether the messages arrived is only known when the receipts are awaited"]
-pub struct Receipts {
-    waiting: VecDeque<Receipt>,
+pub struct Receipts<S = Async> {
+    waiting: VecDeque<Receipt<S>>,
     /// How many are settled.
     settled: usize,
     failures: Vec<(usize, PublishError)>,
 }
 
-impl Receipts {
+impl<S> Default for Receipts<S> {
+    fn default() -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            settled: 0,
+            failures: Vec::new(),
+        }
+    }
+}
+
+impl<S> Receipts<S> {
     /// None yet.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds one; its index is the number of those added before.
-    pub fn push(&mut self, receipt: Receipt) {
+    pub fn push(&mut self, receipt: Receipt<S>) {
         self.waiting.push_back(receipt);
     }
 }
 
-impl Extend<Receipt> for Receipts {
-    fn extend<I: IntoIterator<Item = Receipt>>(&mut self, receipts: I) {
+impl<S> Extend<Receipt<S>> for Receipts<S> {
+    fn extend<I: IntoIterator<Item = Receipt<S>>>(&mut self, receipts: I) {
         self.waiting.extend(receipts);
     }
 }
 
-impl FromIterator<Receipt> for Receipts {
-    fn from_iter<I: IntoIterator<Item = Receipt>>(receipts: I) -> Self {
+impl<S> FromIterator<Receipt<S>> for Receipts<S> {
+    fn from_iter<I: IntoIterator<Item = Receipt<S>>>(receipts: I) -> Self {
         Self {
             waiting: receipts.into_iter().collect(),
             ..Self::default()
@@ -173,10 +198,22 @@ impl Future for Receipts {
     type Output = Result<(), ReceiptsError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
+        self.poll_outcomes(cx)
+    }
+}
+
+impl<S> Receipts<S> {
+    /// Their style, until all outcomes are known.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn style(&self) -> Option<&S> {
+        self.waiting.iter().find_map(Receipt::style)
+    }
+
+    pub(crate) fn poll_outcomes(&mut self, cx: &Context<'_>) -> Poll<Result<(), ReceiptsError>> {
+        let this = self;
         // All must be settled, so one waker at a time will do.
         while let Some(receipt) = this.waiting.front_mut() {
-            if let Err(error) = ready!(Pin::new(receipt).poll(cx)) {
+            if let Err(error) = ready!(receipt.poll_outcome(cx)) {
                 this.failures.push((this.settled, error));
             }
             this.waiting.pop_front();

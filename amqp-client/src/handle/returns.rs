@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
 use super::channel::Channel;
+use super::shared::Shared;
+use super::style::{Async, Style};
 use super::waiting::set_waker;
 use crate::sans_io::{ChannelKey, Returned};
 
@@ -33,12 +36,19 @@ const MOST_OCTETS: u64 = 16 << 20;
 ///
 /// Dropping it loses what was not read.
 #[derive(Debug)]
-pub struct Returns {
-    channel: Channel,
+pub struct Returns<S = Async> {
+    pub(crate) channel: Channel<S>,
+    feed: Feed,
+}
+
+/// What a [`Returns`] reads; it does not keep the channel open.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    shared: Arc<Shared>,
     number: u64,
 }
 
-impl Channel {
+impl<S: Style> Channel<S> {
     /// Mandatory messages that the server returns from now on, but for those that end up in a
     /// [`Receipt`](super::Receipt).
     ///
@@ -52,49 +62,90 @@ impl Channel {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn returns(&self) -> Returns {
+    pub fn returns(&self) -> Returns<S> {
         Returns::new(self.clone())
     }
 }
 
-impl Returns {
-    pub(super) fn new(channel: Channel) -> Self {
-        let number = channel.with(|inner, key| {
-            let ended = inner.core.channel_is_over(key);
-            inner.returns.add(key, ended)
-        });
-        Self { channel, number }
-    }
-
-    /// The next returned message; `None` when the channel has ended.
-    ///
-    /// Dropping the future loses nothing.
-    pub async fn next(&mut self) -> Option<Returned> {
-        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+impl<S: Style> Returns<S> {
+    pub(super) fn new(channel: Channel<S>) -> Self {
+        let feed = channel.returned();
+        Self { channel, feed }
     }
 
     /// How many messages were lost since this was asked last.
     pub fn missed(&mut self) -> u64 {
-        self.channel
-            .with(|inner, _| inner.returns.take_missed(self.number))
+        let number = self.feed.number;
+        self.channel.with(|inner, _| inner.returns.take_missed(number))
+    }
+
+    pub(crate) fn poll_returned(&mut self, cx: &Context<'_>) -> Poll<Option<Returned>> {
+        self.feed.poll(cx)
+    }
+}
+
+impl<S> Channel<S> {
+    pub(crate) fn returned(&self) -> Feed {
+        let number = self.handle.with(|inner, key| {
+            let ended = inner.core.channel_is_over(key);
+            inner.returns.add(key, ended)
+        });
+        Feed {
+            shared: Arc::clone(&self.handle.connection.shared),
+            number,
+        }
+    }
+}
+
+impl Feed {
+    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Option<Returned>> {
+        self.shared.with(|inner| {
+            let (next, old) = inner.returns.poll(self.number, cx);
+            inner.woken.extend(old);
+            next
+        })
+    }
+
+    /// Leaves a waker to be woken for each message, and says how many there are already, the end of the channel included.
+    #[cfg(feature = "event-loop")]
+    pub(crate) fn watch(&self, cx: &Context<'_>) -> usize {
+        self.shared.with(|inner| {
+            let Some(subscription) = inner.returns.by_number.get_mut(&self.number) else {
+                return 0;
+            };
+            inner.woken.extend(set_waker(&mut subscription.waker, cx));
+            subscription.messages.len() + usize::from(subscription.ended)
+        })
+    }
+}
+
+#[cfg(feature = "event-loop")]
+impl<S> Returns<S> {
+    pub(crate) fn watch(&self, cx: &Context<'_>) -> usize {
+        self.feed.watch(cx)
+    }
+}
+
+impl Returns {
+    /// The next returned message; `None` when the channel has ended.
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Returned> {
+        poll_fn(|cx| self.poll_returned(cx)).await
     }
 }
 
 impl Stream for Returns {
     type Item = Returned;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Returned>> {
-        self.channel.with(|inner, _| {
-            let (next, old) = inner.returns.poll(self.number, cx);
-            inner.woken.extend(old);
-            next
-        })
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Returned>> {
+        self.poll_returned(cx)
     }
 }
 
-impl Drop for Returns {
+impl Drop for Feed {
     fn drop(&mut self) {
-        self.channel.with(|inner, _| {
+        self.shared.with(|inner| {
             let waker = inner.returns.remove(self.number);
             inner.woken.extend(waker);
         });
@@ -157,8 +208,8 @@ impl Subscriptions {
         (Poll::Pending, set_waker(&mut subscription.waker, cx))
     }
 
-    /// Keeps a message for all who want those of its channel.
-    pub(super) fn push(&mut self, channel: ChannelKey, returned: &Returned) -> Vec<Waker> {
+    /// Keeps a message for all who want those of its channel, and gives back whom to wake, `each` time or once.
+    pub(super) fn push(&mut self, channel: ChannelKey, returned: &Returned, each: bool) -> Vec<Waker> {
         let of_channel = |subscription: &&mut Subscription| subscription.channel == channel;
         let push = |subscription: &mut Subscription| {
             subscription.octets += returned.body().len() as u64;
@@ -170,7 +221,11 @@ impl Subscriptions {
                 subscription.octets -= oldest.body().len() as u64;
                 subscription.missed += 1;
             }
-            subscription.waker.take()
+            if each {
+                subscription.waker.clone()
+            } else {
+                subscription.waker.take()
+            }
         };
         self.by_number
             .values_mut()

@@ -11,9 +11,10 @@ use amqp_protocol::ShortStr;
 use amqp_protocol::method::Arguments;
 use amqp_protocol::table::TableError;
 
-use super::channel::{Channel, ChannelHandle};
+use super::channel::ChannelHandle;
 use super::connection::{Connection, ConnectionHandle};
 use super::shared::Watch;
+use super::style::Async;
 use super::waiting::Replied;
 use crate::credentials::{Lifetime, Provider};
 use crate::error::{CallError, RefreshError};
@@ -54,7 +55,7 @@ impl Connection {
             Ok::<_, CallError>(request)
         })?;
         // The reply comes on channel 0, where the core keeps who waits for it.
-        let channel_0 = Channel::new(ChannelHandle {
+        let channel_0 = Arc::new(ChannelHandle {
             connection: Arc::clone(&self.handle),
             key: ChannelKey::CONNECTION,
         });
@@ -159,7 +160,7 @@ async fn refresh(
     let Some(handle) = handle.upgrade() else {
         return Ok(None);
     };
-    let connection = Connection { handle };
+    let connection = Connection { style: Async, handle };
     connection
         .update_secret(issued.secret, "the secret expires")
         .await?;

@@ -39,7 +39,10 @@ pub(crate) struct Inner {
     pub(super) receipts: HashMap<(ChannelKey, DeliveryTag), Option<Waker>>,
     pub(super) returns: Subscriptions,
     /// Tasks that found nothing to consume.
-    consumers: HashMap<ConsumerId, Waker>,
+    pub(super) consumers: HashMap<ConsumerId, Waker>,
+    /// Whether whoever waits for deliveries, events or returned messages is woken for each, not only for the first: see
+    /// [`Inner::wake_for_each`].
+    wakes_for_each: bool,
     /// Tasks that wait for another state of the connection, by the number of their [`Watch`].
     watchers: HashMap<u64, Waker>,
     next_watch: u64,
@@ -72,6 +75,7 @@ impl Shared {
             receipts: HashMap::new(),
             returns: Subscriptions::default(),
             consumers: HashMap::new(),
+            wakes_for_each: false,
             watchers: HashMap::new(),
             next_watch: 0,
             subscribers: Subscribers::default(),
@@ -179,7 +183,11 @@ impl Inner {
                 Event::MayPublish { request, outcome } => {
                     self.woken.extend(self.turns.finish(request, outcome));
                 }
-                Event::Readable(consumer) => self.woken.extend(self.consumers.remove(&consumer)),
+                Event::Readable(consumer) => self.woken.extend(if self.wakes_for_each {
+                    self.consumers.get(&consumer).cloned()
+                } else {
+                    self.consumers.remove(&consumer)
+                }),
                 Event::State(_) => self.woken.extend(self.watchers.drain().map(|(_, waker)| waker)),
                 Event::OutcomeKnown {
                     channel,
@@ -189,7 +197,8 @@ impl Inner {
                     .extend(self.receipts.remove(&(channel, delivery_tag)).flatten()),
                 Event::OutcomesKnown { request } => self.woken.extend(self.turns.finish(request, Ok(()))),
                 Event::Returned { channel, returned } => {
-                    self.woken.extend(self.returns.push(channel, &returned));
+                    let woken = self.returns.push(channel, &returned, self.wakes_for_each);
+                    self.woken.extend(woken);
                 }
                 Event::ChannelEnded { channel, .. } => self.woken.extend(self.returns.end(channel)),
                 // Their state is asked for where it matters.
@@ -210,8 +219,18 @@ impl Inner {
             event => of_core(event),
         };
         if let Some(event) = event {
-            self.woken.extend(self.subscribers.tell(&event));
+            self.woken
+                .extend(self.subscribers.tell(&event, self.wakes_for_each));
         }
+    }
+
+    /// From here on whoever waits for deliveries, events or returned messages is woken as often as there is one, in the order
+    /// of all that the connection wakes for; a waker stays until what it waits for has ended. For one who takes one thing for
+    /// each wake-up.
+    #[cfg(feature = "event-loop")]
+    pub(crate) fn wake_for_each(&mut self) {
+        self.wakes_for_each = true;
+        self.core.announce_each_delivery();
     }
 
     /// The last event of a connection, which has a reason then.
@@ -227,6 +246,10 @@ impl Inner {
         consumer: ConsumerId,
     ) -> Poll<Result<Message, ConsumerEnd>> {
         if let Some(next) = self.core.next_delivery(consumer) {
+            if self.wakes_for_each && next.is_err() {
+                // A waker of ours, which may be dropped here, and must not be woken for nothing.
+                self.consumers.remove(&consumer);
+            }
             return Poll::Ready(next);
         }
         let mut waker = self.consumers.remove(&consumer);

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use super::channel::Channel;
+use super::channel::ChannelHandle;
 use super::shared::Inner;
 use crate::error::{CallError, PublishError};
 use crate::sans_io::{ChannelKey, Connection, Reply, RequestId};
@@ -76,16 +77,16 @@ impl Outcome for Turn {
 
 /// Waits for a request to end in a `T`. Dropped before, it leaves a tombstone.
 #[derive(Debug)]
-pub(super) struct Wait<'a, T: Outcome> {
-    channel: &'a Channel,
+pub(super) struct Wait<T: Outcome> {
+    channel: Arc<ChannelHandle>,
     request: RequestId,
     done: bool,
     outcome: PhantomData<fn() -> T>,
 }
 
-impl<'a, T: Outcome> Wait<'a, T> {
+impl<T: Outcome> Wait<T> {
     /// Waits for a request that was [registered](Inner::register) when it was made.
-    pub(super) fn new(channel: &'a Channel, request: RequestId) -> Self {
+    pub(super) fn new(channel: Arc<ChannelHandle>, request: RequestId) -> Self {
         Self {
             channel,
             request,
@@ -97,9 +98,14 @@ impl<'a, T: Outcome> Wait<'a, T> {
     pub(super) fn request(&self) -> RequestId {
         self.request
     }
+
+    #[cfg(feature = "event-loop")]
+    pub(super) fn channel(&self) -> &ChannelHandle {
+        &self.channel
+    }
 }
 
-impl<T: Outcome> Future for Wait<'_, T> {
+impl<T: Outcome> Future for Wait<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
@@ -109,7 +115,7 @@ impl<T: Outcome> Future for Wait<'_, T> {
     }
 }
 
-impl<T: Outcome> Drop for Wait<'_, T> {
+impl<T: Outcome> Drop for Wait<T> {
     fn drop(&mut self) {
         if !self.done {
             self.channel
@@ -121,17 +127,21 @@ impl<T: Outcome> Drop for Wait<'_, T> {
 /// A request and its reply: sent at the first poll, then waited for.
 #[derive(Debug)]
 pub(super) struct RoundTrip<'a, M> {
-    channel: &'a Channel,
+    channel: &'a Arc<ChannelHandle>,
     /// Until it is sent.
     method: Option<Result<M, CallError>>,
     /// Once it is.
-    wait: Option<Wait<'a, Replied>>,
+    wait: Option<Wait<Replied>>,
     trace: trace::Call,
 }
 
 impl<'a, M> RoundTrip<'a, M> {
     /// One of the method of this name.
-    pub(super) fn new(channel: &'a Channel, name: &'static str, method: Result<M, CallError>) -> Self {
+    pub(super) fn new(
+        channel: &'a Arc<ChannelHandle>,
+        name: &'static str,
+        method: Result<M, CallError>,
+    ) -> Self {
         Self {
             channel,
             method: Some(method),
@@ -140,8 +150,14 @@ impl<'a, M> RoundTrip<'a, M> {
         }
     }
 
-    pub(super) fn channel(&self) -> &'a Channel {
+    pub(super) fn channel(&self) -> &'a Arc<ChannelHandle> {
         self.channel
+    }
+
+    /// What is left to wait for, once it is sent, and its span.
+    #[cfg(feature = "event-loop")]
+    pub(super) fn into_wait(self) -> (Option<Wait<Replied>>, trace::Call) {
+        (self.wait, self.trace)
     }
 
     /// The reply. Its request is made by `send`, unless it was before.

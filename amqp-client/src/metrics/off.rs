@@ -15,5 +15,10 @@ impl Reporter {
     }
 }
 
-#[cfg(feature = "tokio")]
+#[cfg(any(
+    feature = "blocking",
+    feature = "event-loop",
+    feature = "smol",
+    feature = "tokio"
+))]
 pub(crate) fn attempted(_: &crate::config::Config, _: Option<crate::error::ConnectPhase>) {}

@@ -10,7 +10,12 @@ use ::metrics::{
 
 use super::{CATALOGUE, Kind, Metric, Seen, Source};
 use crate::config::Config;
-#[cfg(feature = "tokio")]
+#[cfg(any(
+    feature = "blocking",
+    feature = "event-loop",
+    feature = "smol",
+    feature = "tokio"
+))]
 use crate::error::ConnectPhase;
 use crate::error::ConnectionError;
 use crate::handle::Shared;
@@ -158,7 +163,12 @@ fn labels(name: &str, metric: &Metric, value: &'static str) -> Vec<Label> {
 }
 
 /// An attempt to connect is over: it failed in this phase, or the connection opened.
-#[cfg(feature = "tokio")]
+#[cfg(any(
+    feature = "blocking",
+    feature = "event-loop",
+    feature = "smol",
+    feature = "tokio"
+))]
 pub(crate) fn attempted(config: &Config, failed: Option<ConnectPhase>) {
     let outcome = match failed {
         None => "opened",

@@ -167,6 +167,24 @@ fn every_key() {
     }
 }
 
+#[cfg(feature = "v0-8")]
+#[test]
+fn the_key_of_the_revision() {
+    let options = parse("amqp://h/?protocol=0-8");
+    assert_eq!(options.config.protocol, crate::dialect::Protocol::V0_8);
+    assert_eq!(options.to_string(), "amqp://h:5672/?protocol=0-8");
+}
+
+#[cfg(not(feature = "v0-8"))]
+#[test]
+fn a_revision_that_this_build_does_not_speak_is_refused_with_the_feature_that_adds_it() {
+    let error = "amqp://h?protocol=0-8".parse::<ConnectOptions>().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "invalid AMQP URI: query key \"protocol\": this build does not speak it: it lacks the feature `v0-8`"
+    );
+}
+
 #[test]
 fn every_key_of_tls() {
     type Change = fn(TlsOptions) -> TlsOptions;

@@ -78,6 +78,8 @@ pub struct Connection {
     /// Why channels ended, until their owners let them go.
     pub(super) ended_channels: BTreeMap<ChannelKey, ChannelError>,
     pub(super) consumers: BTreeMap<ConsumerId, Consumer>,
+    /// Whether each delivery is announced, not only the first of those that wait.
+    pub(super) announces_each_delivery: bool,
     /// When each request with a waiter times out, if ever, and on which channel. Ids ascend and every call has the same
     /// time, so the first is always the next.
     pub(super) call_deadlines: BTreeMap<RequestId, (Option<Instant>, ChannelKey)>,
@@ -142,6 +144,7 @@ impl Connection {
             closed_by_server: BTreeSet::new(),
             ended_channels: BTreeMap::new(),
             consumers: BTreeMap::new(),
+            announces_each_delivery: false,
             call_deadlines: BTreeMap::new(),
             gate: Gate::default(),
             outcomes_waiters: Vec::new(),

@@ -97,9 +97,9 @@ impl Connection {
 
     /// Asks the server to stop. Deliveries that come before the request resolves still belong to the consumer.
     ///
-    /// `None`, and nothing is sent, when it has ended or is being cancelled, or has not started.
+    /// `None`, and nothing is sent, when it has ended or is being cancelled.
     pub fn cancel(&mut self, now: Instant, consumer: ConsumerId) -> Option<RequestId> {
-        let stoppable = |consumer: &&Consumer| consumer.started && consumer.end.is_none();
+        let stoppable = |consumer: &&Consumer| consumer.end.is_none();
         let consumer = self.consumers.get(&consumer).filter(stoppable)?;
         let (key, tag) = (consumer.channel, consumer.tag.clone());
         let purpose = self.put_cancel(key, tag, ConsumerEnd::Cancelled)?;
@@ -152,6 +152,30 @@ impl Connection {
                 Some(Err(end))
             }
         }
+    }
+
+    /// Has [`Event::Readable`] come for each delivery from here on, not only for the first of those that wait: for an owner
+    /// who hands out one at each, in the order of all events.
+    pub fn announce_each_delivery(&mut self) {
+        self.announces_each_delivery = true;
+    }
+
+    /// How many deliveries wait for the consumer to take them, its end included.
+    #[cfg(feature = "event-loop")]
+    pub(crate) fn waiting_for(&self, consumer: ConsumerId) -> usize {
+        let waiting = |consumer: &Consumer| consumer.queue.len() + usize::from(consumer.end.is_some());
+        self.consumers.get(&consumer).map_or(0, waiting)
+    }
+
+    /// The consumer of a channel under this tag, from basic.consume until it has ended.
+    #[cfg(feature = "event-loop")]
+    pub(crate) fn consumer_with_tag(&self, key: ChannelKey, tag: &[u8]) -> Option<ConsumerId> {
+        let named = |consumer: &Consumer| {
+            consumer.channel == key && consumer.tag.as_bytes() == tag && consumer.end.is_none()
+        };
+        self.consumers
+            .iter()
+            .find_map(|(id, consumer)| named(consumer).then_some(*id))
     }
 
     /// The consumer exists from here on, before the next frame is looked at.
@@ -218,7 +242,7 @@ impl Connection {
                 self.buffered.add(&message);
                 consumer.held.add(&message);
                 consumer.queue.push_back(message);
-                if consumer.queue.len() == 1 {
+                if consumer.queue.len() == 1 || self.announces_each_delivery {
                     self.events.push_back(Event::Readable(id));
                 }
                 self.shed();

@@ -16,6 +16,9 @@
 //!
 //! [`wants_read`](Connection::wants_read) says when not to read, so that consumers who are behind cost no memory.
 //!
+//! Two examples are whole programs: `sans_io_std` over a socket of the standard library, in less than a hundred lines, and
+//! `sans_io_pipe` over a pipe in memory, to a server made of the same generated types.
+//!
 //! # Driving a connection
 //!
 //! The handshake over a blocking socket:

@@ -49,7 +49,7 @@ impl Outgoing {
     }
 
     /// Lets `encode` append to the buffer.
-    pub(super) fn encode<R>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    pub(crate) fn encode<R>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let before = self.octets.len();
         let result = encode(&mut self.octets);
         self.remaining += self.octets.len() - before;
@@ -63,7 +63,7 @@ impl Outgoing {
     }
 
     /// Forgets everything, and keeps the buffer unless it grew out of proportion.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.octets.clear();
         self.octets.shrink_to(KEEP_CAPACITY);
         self.shared.clear();

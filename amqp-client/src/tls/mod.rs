@@ -49,7 +49,7 @@ mod backend;
 mod config;
 mod error;
 #[cfg(feature = "tls-no-provider")]
-mod stream;
+mod transport;
 
 pub use backend::Rustls;
 #[cfg(feature = "tls-no-provider")]
@@ -58,4 +58,4 @@ pub use error::{CertificateRefusal, TlsAlert, TlsError, TlsFileError};
 #[cfg(feature = "tls-no-provider")]
 pub use rustls;
 #[cfg(feature = "tls-no-provider")]
-pub use stream::TlsStream;
+pub use transport::TlsTransport;

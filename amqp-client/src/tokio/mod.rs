@@ -23,11 +23,9 @@
 //! # }
 //! ```
 
-mod candidates;
 mod connect;
 mod secret;
 mod stream;
-mod tcp;
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
 
@@ -82,5 +80,5 @@ pub fn connect_with<S>(stream: S, config: Config) -> (Connection, Driver<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    driver::connect_with(Stream { stream, timer: None }, config)
+    driver::connect_with(Stream::new(stream), config)
 }

@@ -2,11 +2,9 @@
 
 use std::future::Future;
 
-use ::tokio::time::{Instant, sleep, timeout};
+use ::tokio::time::sleep;
 
-use crate::config::Config;
-use crate::credentials::{Credentials, IssueError};
-use crate::error::{ProviderError, RefreshError};
+use crate::error::RefreshError;
 use crate::handle::Connection;
 
 /// [`Connection::keep_secret_fresh`] with tokio's timer, to be spawned.
@@ -29,13 +27,4 @@ pub fn keep_secret_fresh(
     connection: &Connection,
 ) -> impl Future<Output = Result<(), RefreshError>> + Send + use<> {
     connection.keep_secret_fresh(sleep)
-}
-
-/// The credentials to connect with, fetched within `handshake_timeout`.
-pub(super) async fn fetch(config: &Config) -> Result<Credentials, ProviderError> {
-    let now = Instant::now().into_std();
-    match timeout(config.handshake_timeout, config.credentials.fetch_at(now)).await {
-        Ok(fetched) => fetched,
-        Err(_) => Err(ProviderError(IssueError::from("no answer in time").into())),
-    }
 }

@@ -18,7 +18,19 @@ use crate::sans_io::Outgoing;
 pub struct Stream<S> {
     pub(super) stream: S,
     /// Made when first needed, so that a driver can be made outside a runtime.
-    pub(super) timer: Option<Pin<Box<Sleep>>>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Stream<S> {
+    /// Any stream of tokio's kind.
+    pub fn new(stream: S) -> Self {
+        Self { stream, timer: None }
+    }
+
+    /// The stream.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {

@@ -6,7 +6,12 @@ use std::task::Context;
 use amqp_protocol::{ChannelId, DeliveryTag};
 
 use crate::config::Config;
-#[cfg(feature = "tokio")]
+#[cfg(any(
+    feature = "blocking",
+    feature = "event-loop",
+    feature = "smol",
+    feature = "tokio"
+))]
 use crate::error::FailedAttempt;
 use crate::error::{CallError, PublishError};
 use crate::handle::Shared;
@@ -55,7 +60,12 @@ impl Driving {
     pub(crate) fn tell(&mut self, _: &Context<'_>, _: &Shared) {}
 }
 
-#[cfg(feature = "tokio")]
+#[cfg(any(
+    feature = "blocking",
+    feature = "event-loop",
+    feature = "smol",
+    feature = "tokio"
+))]
 #[inline]
 pub(crate) fn attempt_failed(_: &FailedAttempt) {}
 

@@ -11,10 +11,15 @@ use tracing::{Level, debug, error, info, level_enabled, span, warn};
 
 use super::Labels;
 use crate::config::Config;
-#[cfg(feature = "tokio")]
+#[cfg(any(
+    feature = "blocking",
+    feature = "event-loop",
+    feature = "smol",
+    feature = "tokio"
+))]
 use crate::error::FailedAttempt;
 use crate::error::{CallError, ChannelError, ConnectionError};
-use crate::handle::{ConnectionEvent, Events, Shared};
+use crate::handle::{Async, ConnectionEvent, Events, Shared};
 use crate::methods::Method;
 use crate::sans_io::{Reply, State};
 
@@ -84,7 +89,7 @@ impl Driving {
     /// Subscribes to the events of the connection, once anybody listens.
     pub(crate) fn listen(&mut self, shared: &Arc<Shared>) {
         if self.events.is_none() && level_enabled!(Level::ERROR) {
-            self.events = Some(Events::new(shared));
+            self.events = Some(Events::new(shared, Async));
         }
     }
 
@@ -169,7 +174,12 @@ fn severity(error: &ConnectionError) -> Level {
 }
 
 /// An attempt to connect has failed.
-#[cfg(feature = "tokio")]
+#[cfg(any(
+    feature = "blocking",
+    feature = "event-loop",
+    feature = "smol",
+    feature = "tokio"
+))]
 pub(crate) fn attempt_failed(attempt: &FailedAttempt) {
     warn!(
         target: CONNECTION,

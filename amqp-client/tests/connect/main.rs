@@ -3,6 +3,7 @@
 mod attempts;
 mod clock;
 mod provider;
+mod reconnect;
 #[cfg(feature = "v0-8")]
 mod revisions;
 mod server;

@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 
 use amqp_client::Host;
+use amqp_client::protocol::ShortStr;
 use amqp_client::protocol::method::Arguments;
 use amqp_client::protocol::v0_9_1::{connection, constants};
-use amqp_client::protocol::{ChannelId, FieldTable, LongStr, ShortStr, frame};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket};
+
+#[path = "../shared/frames.rs"]
+#[allow(dead_code, reason = "these tests need few of them")]
+mod frames;
 
 /// The host that an address is.
 pub(crate) fn host(address: SocketAddr) -> Host {
@@ -98,14 +102,7 @@ pub(crate) async fn start(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
 }
 
 async fn send_start(stream: &mut (impl AsyncWrite + Unpin)) {
-    let start = connection::Start {
-        version_major: 0,
-        version_minor: 9,
-        server_properties: FieldTable::new(),
-        mechanisms: LongStr::from_static("PLAIN"),
-        locales: LongStr::from_static("en_US"),
-    };
-    stream.write_all(&method(&start)).await.unwrap();
+    stream.write_all(&method(&frames::start("PLAIN"))).await.unwrap();
 }
 
 /// Reads to the end of the stream, and answers connection.close.
@@ -124,7 +121,5 @@ async fn drain(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
 
 /// A frame on channel 0.
 pub(crate) fn method<M: Arguments>(method: &M) -> Vec<u8> {
-    let mut octets = Vec::new();
-    frame::write_method(&mut octets, ChannelId(0), method, 0).unwrap();
-    octets
+    frames::method_frame(0, method)
 }

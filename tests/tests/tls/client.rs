@@ -5,7 +5,8 @@ use std::sync::Arc;
 use amqp_client::tls::rustls::pki_types::CertificateDer;
 use amqp_client::tls::rustls::pki_types::pem::PemObject;
 use amqp_client::tls::rustls::{self, ClientConfig, RootCertStore};
-use amqp_client::tls::{CertificateRefusal, TlsAlert, TlsError, TlsStream};
+use amqp_client::tls::{CertificateRefusal, TlsAlert, TlsError, TlsTransport};
+use amqp_client::tokio::Stream;
 use amqp_client::{Config, ConnectPhase, ConnectionError, Credentials, ServerName, TlsOptions};
 use rcgen::KeyPair;
 use tokio::net::TcpStream;
@@ -144,8 +145,9 @@ async fn a_configuration_of_rustls_is_used_as_it_is() {
     let tcp = TcpStream::connect(("127.0.0.1", node().broker.tls_port().unwrap()))
         .await
         .unwrap();
-    let stream = TlsStream::connect(tcp, "localhost", &options).await.unwrap();
-    let version = stream.get_ref().1.protocol_version();
+    let mut transport = TlsTransport::new(Stream::new(tcp), "localhost", &options).unwrap();
+    transport.handshake().await.unwrap();
+    let version = transport.session().protocol_version();
     assert_eq!(version, Some(rustls::ProtocolVersion::TLSv1_2));
     assert!(matches!(
         refusal("expired.test", &options).await,
@@ -186,8 +188,9 @@ async fn a_crypto_provider_is_used_as_it_is() {
     let tcp = TcpStream::connect(("127.0.0.1", node().broker.tls_port().unwrap()))
         .await
         .unwrap();
-    let stream = TlsStream::connect(tcp, "localhost", &options).await.unwrap();
-    assert_eq!(stream.get_ref().1.negotiated_cipher_suite(), Some(wanted));
+    let mut transport = TlsTransport::new(Stream::new(tcp), "localhost", &options).unwrap();
+    transport.handshake().await.unwrap();
+    assert_eq!(transport.session().negotiated_cipher_suite(), Some(wanted));
 }
 
 /// The error of an attempt by this URI, which failed at TLS.

@@ -2,8 +2,9 @@
 
 use std::sync::LazyLock;
 
-use amqp_client::tls::TlsStream;
-use amqp_client::tokio::connect_with;
+use amqp_client::driver::connect_with;
+use amqp_client::tls::TlsTransport;
+use amqp_client::tokio::Stream;
 use amqp_client::{Config, Connection, ConnectionError, TlsOptions, TlsRoots};
 use amqp_tests::broker::{Broker, Options, TlsListener};
 use tokio::net::TcpStream;
@@ -125,8 +126,9 @@ async fn connect_to(
 ) -> Result<Connection, ConnectionError> {
     let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     tcp.set_nodelay(true).unwrap();
-    let stream = TlsStream::connect(tcp, host, options).await?;
-    let (connection, driver) = connect_with(stream, config);
+    let mut transport = TlsTransport::new(Stream::new(tcp), host, options)?;
+    transport.handshake().await?;
+    let (connection, driver) = connect_with(transport, config);
     tokio::spawn(driver);
     connection.opened().await?;
     Ok(connection)

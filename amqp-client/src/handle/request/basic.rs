@@ -7,8 +7,9 @@ use super::Request;
 use crate::error::Refusal;
 use crate::handle::call::Unanswered;
 use crate::handle::channel::Channel;
+use crate::handle::style::Style;
 
-impl Channel {
+impl<S: Style> Channel<S> {
     /// Begins basic.qos: the server sends at most `prefetch_count` unsettled deliveries to each later consumer of the
     /// channel; 0 is no limit. A stream's consumers need a limit: the server refuses 0 with 406. How much that may be stands
     /// at [`prefetch_count`](Request::prefetch_count).

@@ -5,8 +5,9 @@ use crate::methods::{channel, tx};
 use super::Request;
 use crate::error::Refusal;
 use crate::handle::channel::Channel;
+use crate::handle::style::Style;
 
-impl Channel {
+impl<S: Style> Channel<S> {
     /// Begins tx.select: from here on what is published and settled on the channel takes effect at
     /// [`tx_commit`](Self::tx_commit). RabbitMQ closes a channel in confirm mode for it (406).
     ///

@@ -5,8 +5,9 @@ use crate::methods::exchange;
 use super::Request;
 use super::arguments::XMatch;
 use crate::handle::channel::Channel;
+use crate::handle::style::Style;
 
-impl Channel {
+impl<S: Style> Channel<S> {
     /// Begins exchange.declare with a type such as `direct`, `fanout`, `topic` or `headers`. An exchange that is there must
     /// have the same type and settings. RabbitMQ closes the connection for an unknown type (3.10), or the channel (4.0).
     ///

@@ -28,6 +28,9 @@ use amqp_protocol::method;
 use amqp_protocol::table::TableError;
 
 use super::call::NoWait;
+use super::channel::Channel;
+use super::publisher::Publisher;
+use super::style::{Async, Style};
 use crate::error::{CallError, PublishError, Refusal};
 
 /// A request being put together: the method `M`, to be sent through `C`. Nothing is sent until it is awaited. What does not
@@ -46,9 +49,82 @@ use crate::error::{CallError, PublishError, Refusal};
 #[derive(Debug, Clone)]
 #[must_use = "a request is only sent when it is awaited"]
 pub struct Request<'a, C, M> {
-    pub(super) caller: &'a C,
+    pub(crate) caller: &'a C,
     pub(super) method: M,
     pub(super) fault: Option<Fault>,
+}
+
+/// What requests are sent through: a channel or a publisher, in a style.
+pub trait Caller: sealed::Sealed {
+    /// The style.
+    type Style: Style;
+
+    #[doc(hidden)]
+    fn style(&self) -> &Self::Style;
+}
+
+impl<S: Style> Caller for Channel<S> {
+    type Style = S;
+
+    fn style(&self) -> &S {
+        &self.style
+    }
+}
+
+impl<S: Style> Caller for Publisher<S> {
+    type Style = S;
+
+    fn style(&self) -> &S {
+        &self.channel.style
+    }
+}
+
+/// A request that can be sent. What it gives, and what dropping its future does, stands where the request begins.
+pub trait Begin: sealed::Sealed {
+    /// What it gives.
+    type Output;
+    /// Sends it at the first poll.
+    type Future: Future<Output = Self::Output>;
+
+    #[doc(hidden)]
+    fn begin(self) -> Self::Future;
+}
+
+/// Sends the request at the first poll.
+impl<C: Caller<Style = Async>, M> IntoFuture for Request<'_, C, M>
+where
+    Self: Begin,
+{
+    type Output = <Self as Begin>::Output;
+    type IntoFuture = <Self as Begin>::Future;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.begin()
+    }
+}
+
+/// Sends the request at the first poll.
+impl<C: Caller<Style = Async>, M> IntoFuture for NoWait<'_, C, M>
+where
+    Self: Begin,
+{
+    type Output = <Self as Begin>::Output;
+    type IntoFuture = <Self as Begin>::Future;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.begin()
+    }
+}
+
+mod sealed {
+    use super::{Channel, NoWait, Publisher, Request};
+
+    pub trait Sealed {}
+
+    impl<S> Sealed for Channel<S> {}
+    impl<S> Sealed for Publisher<S> {}
+    impl<C, M> Sealed for Request<'_, C, M> {}
+    impl<C, M> Sealed for NoWait<'_, C, M> {}
 }
 
 /// Why a request cannot be sent.
@@ -82,7 +158,7 @@ impl From<Fault> for PublishError {
 }
 
 impl<'a, C, M> Request<'a, C, M> {
-    pub(super) fn new(caller: &'a C, method: M) -> Self {
+    pub(crate) fn new(caller: &'a C, method: M) -> Self {
         Self {
             caller,
             method,

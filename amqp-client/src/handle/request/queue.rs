@@ -9,10 +9,11 @@ use super::arguments::{
     DeadLetterStrategy, Overflow, QueueLeaderLocator, QueueMode, QueueType, Seconds, XMatch,
 };
 use crate::handle::channel::Channel;
+use crate::handle::style::Style;
 
 /// In all of these but declare the empty queue name means the queue that was declared last on the channel: the server
 /// remembers it, and refuses with 404 where there is none. Tasks that share a channel had better use names.
-impl Channel {
+impl<S: Style> Channel<S> {
     /// Begins queue.declare. With an empty name the server chooses one, which is in its reply. A queue that is there must
     /// have the same settings and arguments.
     ///

@@ -2,14 +2,16 @@
 
 use std::io;
 
-use ::tokio::net::TcpStream;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::options::{Keepalive, TcpOptions};
 
-pub(super) fn apply(options: &TcpOptions, stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(options.nodelay)?;
+pub(crate) fn apply<'s, S>(options: &TcpOptions, stream: &'s S) -> io::Result<()>
+where
+    SockRef<'s>: From<&'s S>,
+{
     let socket = SockRef::from(stream);
+    socket.set_tcp_nodelay(options.nodelay)?;
     if let Some(keepalive) = &options.keepalive {
         socket.set_tcp_keepalive(&parameters(keepalive))?;
     }
@@ -48,35 +50,35 @@ fn parameters(keepalive: &Keepalive) -> TcpKeepalive {
 mod tests {
     use std::time::Duration;
 
-    use ::tokio::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     use super::*;
 
-    async fn applied(options: &TcpOptions) -> io::Result<(TcpListener, TcpStream)> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    fn applied(options: &TcpOptions) -> io::Result<(TcpListener, TcpStream)> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         apply(options, &stream)?;
         Ok((listener, stream))
     }
 
-    #[::tokio::test]
-    async fn by_default_octets_leave_at_once_and_nothing_is_probed() {
-        let (_listener, stream) = applied(&TcpOptions::default()).await.unwrap();
+    #[test]
+    fn by_default_octets_leave_at_once_and_nothing_is_probed() {
+        let (_listener, stream) = applied(&TcpOptions::default()).unwrap();
         assert!(stream.nodelay().unwrap());
         assert!(!SockRef::from(&stream).keepalive().unwrap());
-        let (_listener, stream) = applied(&TcpOptions::default().nodelay(false)).await.unwrap();
+        let (_listener, stream) = applied(&TcpOptions::default().nodelay(false)).unwrap();
         assert!(!stream.nodelay().unwrap());
     }
 
     #[cfg(target_os = "linux")]
-    #[::tokio::test]
-    async fn the_socket_has_what_is_set() {
+    #[test]
+    fn the_socket_has_what_is_set() {
         let seconds = Duration::from_secs;
         let keepalive = Keepalive::default().idle(seconds(31)).interval(seconds(7));
         let options = TcpOptions::default()
             .keepalive(keepalive.count(3))
             .user_timeout(Duration::from_millis(20_500));
-        let (_listener, stream) = applied(&options).await.unwrap();
+        let (_listener, stream) = applied(&options).unwrap();
         let socket = SockRef::from(&stream);
         assert!(socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), seconds(31));

@@ -1,0 +1,134 @@
+//! Connecting by a reactor: every step is one that its thread can wait for.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use mio::{Interest, Registry, Token};
+
+use super::{Reactor, Socket, poll_connected};
+use crate::config::Config;
+use crate::connect::{self, Network};
+use crate::driver::{Driver, Transport, connect_with};
+use crate::error::{ConnectError, ConnectionError};
+use crate::handle::Connection;
+use crate::options::{ConnectOptions, Host, TcpOptions};
+
+/// A driver over whatever transport there is.
+pub(crate) type AnyDriver = Driver<Box<dyn Transport + Send>>;
+
+/// The sockets and timers of a thread that connects.
+pub(crate) struct Local {
+    registry: Registry,
+    token: Token,
+    /// The earliest time that something waits for.
+    deadline: Cell<Option<Instant>>,
+}
+
+impl Local {
+    /// Sockets get this token.
+    pub(crate) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+        Ok(Self {
+            registry: registry.try_clone()?,
+            token,
+            deadline: Cell::new(None),
+        })
+    }
+
+    /// Until when a future over this network may be left alone, unless it is woken. To be asked after each poll, before which
+    /// nothing is due.
+    pub(crate) fn take_deadline(&self) -> Option<Instant> {
+        self.deadline.take()
+    }
+
+    fn wake_at(&self, deadline: Instant) {
+        let sooner = self.deadline.get().map_or(deadline, |other| other.min(deadline));
+        self.deadline.set(Some(sooner));
+    }
+}
+
+impl Network for Local {
+    type Transport = Socket;
+    type Connection = (Connection, AnyDriver);
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        let until = Instant::now().checked_add(time);
+        poll_fn(|_| match until {
+            Some(until) if until <= Instant::now() => Poll::Ready(()),
+            until => {
+                until.into_iter().for_each(|until| self.wake_at(until));
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// The system's resolver has no form that does not block: the thread stands still for as long as it takes.
+    async fn look_up(&self, host: &Host) -> io::Result<Vec<SocketAddr>> {
+        Ok((host.host.as_str(), host.port).to_socket_addrs()?.collect())
+    }
+
+    async fn open_tcp(&self, address: SocketAddr, options: &TcpOptions) -> io::Result<Socket> {
+        let mut stream = mio::net::TcpStream::connect(address)?;
+        self.registry
+            .register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
+        poll_fn(|_| poll_connected(&stream)).await?;
+        connect::apply(options, &stream)?;
+        Ok(Socket::new(stream))
+    }
+
+    #[cfg(feature = "tls-no-provider")]
+    async fn unblock<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> io::Result<R> {
+        Ok(work())
+    }
+
+    async fn open<T: Transport + Send + 'static>(
+        &self,
+        transport: T,
+        config: Config,
+    ) -> Result<(Connection, AnyDriver), ConnectionError> {
+        let transport: Box<dyn Transport + Send> = Box::new(transport);
+        let (connection, mut driver) = connect_with(transport, config);
+        {
+            let mut opened = pin!(connection.opened());
+            let mut over = false;
+            poll_fn(|cx| {
+                over = over || Pin::new(&mut driver).poll(cx).is_ready();
+                let opened = opened.as_mut().poll(cx);
+                if opened.is_pending() && !over {
+                    driver.wakes_at().into_iter().for_each(|at| self.wake_at(at));
+                }
+                opened
+            })
+            .await?;
+        }
+        Ok((connection, driver))
+    }
+}
+
+/// Connects by a reactor of its own, and returns when that is done.
+pub(crate) fn connect(options: ConnectOptions) -> Result<(Connection, AnyDriver, Reactor), ConnectError> {
+    let no_reactor = |error: io::Error| ConnectError::Reactor(std::sync::Arc::new(error));
+    let mut reactor = Reactor::new().map_err(no_reactor)?;
+    let network = Local::new(reactor.registry(), Token(0)).map_err(no_reactor)?;
+    let waker = reactor.waker();
+    let mut cx = Context::from_waker(&waker);
+    let (connection, driver) = {
+        let mut connecting = pin!(connect::connect(&network, options));
+        loop {
+            if let Poll::Ready(connected) = connecting.as_mut().poll(&mut cx) {
+                break connected?;
+            }
+            reactor.sleep(network.take_deadline()).map_err(no_reactor)?;
+        }
+    };
+    Ok((connection, driver, reactor))
+}
