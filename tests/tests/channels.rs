@@ -28,6 +28,44 @@ fn closed_by_server(error: &CallError) -> Option<(String, u16)> {
     Some((Method::name_of(close.method?)?.to_owned(), close.reply_code.0))
 }
 
+/// RabbitMQ goes on delivering on a channel that it has closed, until it knows that the client knows.
+#[tokio::test]
+async fn a_channel_error_while_messages_come_ends_that_channel_alone() -> Outcome {
+    const ROUNDS: usize = 20;
+    const BACKLOG: u64 = 2000;
+    let (connection, sibling) = open().await?;
+    let queue = own_queue(&sibling).await?;
+    let publisher = connection.open_channel().await?.confirm_select().await?;
+    for _ in 0..BACKLOG {
+        drop(publisher.publish("", &queue, "one of many").await?);
+    }
+    publisher.wait_for_all().await?;
+    for round in 0..ROUNDS {
+        let channel = connection.open_channel().await?;
+        let mut consumer = channel.basic_consume(&queue).prefetch_count(50).await?;
+        // Under way: each acknowledgement brings another message.
+        for _ in 0..20 {
+            let delivery = timeout(LIMIT, consumer.next()).await?.ok_or("no message")??;
+            drop(delivery);
+        }
+        channel.basic_publish("no such exchange", "", "x").await?;
+        let end = loop {
+            match timeout(LIMIT, consumer.next()).await?.ok_or("no reason")? {
+                Ok(delivery) => drop(delivery),
+                Err(end) => break end,
+            }
+        };
+        assert!(
+            end.to_string().contains("no such exchange"),
+            "round {round}: {end}"
+        );
+        assert_eq!(connection.state(), State::Open, "round {round}");
+        count(&sibling, &queue).await?;
+    }
+    connection.close().await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_channel_error_ends_one_channel_and_names_the_method() -> Outcome {
     let (connection, channel) = open().await?;
