@@ -111,10 +111,14 @@ fn the_next_deadline_is_the_earliest() -> Outcome {
     let queue = channel.queue_declare("").exclusive().call()?.queue;
     connection.process_events(Duration::ZERO)?;
     let own = connection.next_deadline().ok_or("there are heartbeats")?;
-    assert!(own > Instant::now() + Duration::from_secs(20), "{own:?}");
-    let timer = connection.call_later(Duration::from_secs(5), |_| ());
+    // Heartbeats are far away, but the recorder of metrics may have to be told within a second.
+    assert!(own > Instant::now(), "{own:?}");
+    let timer = connection.call_later(Duration::from_millis(10), |_| ());
     let earlier = connection.next_deadline().ok_or("there is a timer")?;
-    assert!(earlier < Instant::now() + Duration::from_secs(6), "{earlier:?}");
+    assert!(
+        earlier <= Instant::now() + Duration::from_millis(10),
+        "{earlier:?}"
+    );
     assert!(connection.cancel_timer(timer));
     // What waits to be sent is due at once: an acknowledgement does not move octets by itself.
     channel.basic_publish("", &queue, "x").call()?;
