@@ -117,17 +117,20 @@ impl Connection {
     }
 
     /// Whether the server sent this on a channel that it had closed before. RabbitMQ goes on delivering until it has our
-    /// close-ok; what belongs to the number's next use begins with channel.open-ok.
+    /// close-ok; what belongs to the number's next use begins with channel.open-ok, or with a close that refuses it.
     fn is_left_over(&mut self, id: ChannelId, frame_type: FrameType, payload: &[u8]) -> bool {
         if !self.closed_by_server.contains(&id) {
             return false;
         }
-        let opens = frame_type == FrameType::Method
-            && Reader::new(payload).method_id("method") == Ok(channel::OpenOk::ID);
-        if opens {
+        let begins = frame_type == FrameType::Method
+            && matches!(
+                Reader::new(payload).method_id("method"),
+                Ok(channel::OpenOk::ID | channel::Close::ID)
+            );
+        if begins {
             self.closed_by_server.remove(&id);
         }
-        !opens
+        !begins
     }
 
     /// A server that does not speak our version answers with a header of its own and closes.

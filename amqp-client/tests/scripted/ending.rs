@@ -50,6 +50,20 @@ fn what_the_server_still_sends_on_a_channel_that_it_closed_is_thrown_away() {
         assert_eq!(message.body(), b"new");
         assert_eq!(peer.core.state(), State::Open);
 
+        // A server that refuses the next use is heard.
+        peer.send(1, &channel_close(constants::PRECONDITION_FAILED, "no"));
+        peer.feed(&late);
+        let (_, opening) = peer.core.open_channel(peer.now).unwrap();
+        peer.send(1, &channel_close(constants::RESOURCE_ERROR, "not now"));
+        let refused = resolved(peer.events())
+            .into_iter()
+            .find(|(request, _)| *request == opening);
+        assert!(
+            matches!(&refused, Some((_, Err(CallError::Channel(ChannelError::ClosedByServer(close)))))
+                if close.reply_text == "not now"),
+            "{refused:?}"
+        );
+
         // On one that nobody opened it is what it was.
         peer.feed(&delivery(other.id().0 + 1, "c", 1, b"x", 100));
         assert!(matches!(
