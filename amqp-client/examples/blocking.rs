@@ -1,11 +1,22 @@
 //! A program without `async`, in both blocking styles: with a thread for I/O, and with none.
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use amqp_client::blocking::{Connection, SingleThreaded};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("blocking: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let uri = std::env::var("AMQP_URL").unwrap_or_else(|_| "amqp://localhost".to_owned());
 
     // Any thread may use the connection and its channels.

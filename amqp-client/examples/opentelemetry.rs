@@ -2,6 +2,7 @@
 //! in. `AMQP_URL` says where; by default `amqp://localhost`.
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use amqp_client::{ConnectOptions, OpenTelemetryPropagator, tokio::connect};
 use opentelemetry::global;
@@ -10,7 +11,17 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("opentelemetry: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     // Once in a program. An exporter, such as that of `opentelemetry-otlp`, would send the spans somewhere.
     global::set_text_map_propagator(TraceContextPropagator::new());
     global::set_tracer_provider(SdkTracerProvider::builder().build());

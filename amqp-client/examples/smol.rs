@@ -1,10 +1,21 @@
 //! A program on smol, or any other executor: the driver is spawned like every other task.
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use amqp_client::smol::connect;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("smol: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let uri = std::env::var("AMQP_URL").unwrap_or_else(|_| "amqp://localhost".to_owned());
     let executor = smol::Executor::new();
     smol::block_on(executor.run(async {
