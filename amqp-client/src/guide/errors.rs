@@ -95,7 +95,7 @@
 //! ```
 //!
 //! Other versions and other servers may word it differently, which is [`Other`](explained::Explanation::Other): a program that decides by an
-//! explanation needs an answer for that one too. `tests/tests/explained.rs` makes a real node say them.
+//! explanation needs an answer for that one too. `tests/tests/explained` makes a real node say them.
 //!
 //! What the protocol allows, and RabbitMQ is known to close the whole connection for, is not even sent: [`Refusal`].
 //!
