@@ -88,6 +88,16 @@ impl Session {
         Ok(self.stream.write_all(octets)?)
     }
 
+    /// Answers a client that may have gone without waiting for it.
+    pub(crate) fn answer<M: Arguments>(&mut self, channel: u16, method: &M) -> Outcome {
+        match self.stream.write_all(&method_frame(channel, method)) {
+            Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+                Ok(())
+            }
+            written => Ok(written?),
+        }
+    }
+
     /// The next frame, which must be of this method.
     pub(crate) fn hear<M: Arguments>(&mut self) -> Result<Method<'static>, Failure> {
         match self.next()?.ok_or("the client has gone")? {

@@ -129,13 +129,13 @@ pub(crate) async fn handles_dropped<A: Adapter>() -> Outcome {
                 frame if frame.is::<connection::Close<'_>>() => break,
                 frame if frame.is::<basic::Cancel<'_>>() => {
                     let consumer_tag = ShortStr::from_static("c");
-                    session.say(1, &basic::CancelOk { consumer_tag })?;
+                    session.answer(1, &basic::CancelOk { consumer_tag })?;
                 }
                 Sent::Method(..) => {}
                 other => return Err(format!("{other:?}").into()),
             }
         }
-        session.say(0, &connection::CloseOk {})?;
+        session.answer(0, &connection::CloseOk {})?;
         assert!(session.next()?.is_none());
         Ok(())
     })?;
