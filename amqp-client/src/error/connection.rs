@@ -24,6 +24,10 @@ pub enum ConnectionError {
     /// This client closed the connection, and the server did not answer within `close_timeout`.
     #[error("the server did not answer connection.close in time")]
     CloseTimedOut,
+    /// This client closed the connection, and the stream or the driver ended before the server's answer: what was sent last
+    /// may not have arrived.
+    #[error("the connection was lost before the server answered connection.close")]
+    CloseUnanswered,
     /// The server sent connection.close. For [one of its codes](Self::is_connection_forced) nobody here is to blame.
     #[error("the server closed the connection: {0}")]
     ClosedByServer(Close),
@@ -211,7 +215,7 @@ impl ConnectionError {
     /// # }
     /// ```
     pub fn is_wanted(&self) -> bool {
-        matches!(self, Self::Closed | Self::CloseTimedOut)
+        matches!(self, Self::Closed | Self::CloseTimedOut | Self::CloseUnanswered)
     }
 }
 

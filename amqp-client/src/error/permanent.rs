@@ -67,6 +67,7 @@ impl ConnectionError {
             },
             Self::Closed
             | Self::CloseTimedOut
+            | Self::CloseUnanswered
             | Self::ClosedByServer(_)
             | Self::HandshakeTimedOut { .. }
             | Self::HeartbeatTimedOut

@@ -342,9 +342,7 @@ impl Connection {
         let error = self.closed().await;
         let unfinished = self.handle.shared.with(|inner| inner.core.unfinished());
         match (error, unfinished) {
-            (ConnectionError::Closed | ConnectionError::CloseTimedOut, Some(unfinished))
-                if unfinished != Unfinished::default() =>
-            {
+            (error, Some(unfinished)) if error.is_wanted() && unfinished != Unfinished::default() => {
                 Err(ShutdownError::Unfinished(unfinished))
             }
             (ConnectionError::Closed, _) => Ok(()),

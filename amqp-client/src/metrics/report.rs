@@ -187,7 +187,9 @@ pub(crate) fn attempted(config: &Config, failed: Option<ConnectPhase>) {
 /// Why a connection that was open ended, in the catalogue's words.
 fn reason(error: &ConnectionError) -> &'static str {
     match error {
-        ConnectionError::Closed | ConnectionError::CloseTimedOut => "client",
+        ConnectionError::Closed | ConnectionError::CloseTimedOut | ConnectionError::CloseUnanswered => {
+            "client"
+        }
         ConnectionError::ClosedByServer(_) => "server",
         ConnectionError::HeartbeatTimedOut => "heartbeat",
         ConnectionError::WriteTimedOut | ConnectionError::AnswersNotTaken { .. } => "write",

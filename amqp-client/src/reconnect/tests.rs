@@ -160,6 +160,7 @@ fn what_this_client_closed_stays_closed() {
     for (error, pause) in [
         (ConnectionError::Closed, None),
         (ConnectionError::CloseTimedOut, None),
+        (ConnectionError::CloseUnanswered, None),
         (
             ConnectionError::ClosedByServer(close()),
             Some(Duration::from_secs(1)),

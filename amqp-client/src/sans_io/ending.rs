@@ -16,8 +16,7 @@ use crate::tls::TlsError;
 impl Connection {
     /// Takes note that the server will send nothing more.
     pub fn receive_eof(&mut self, now: Instant) {
-        self.end(now, self.ended_by_server(), None);
-        self.set_state(State::Closed);
+        self.abandon(now, self.ended_by_server());
     }
 
     /// Takes note that the transport failed: nothing more can be sent or received. A [`TlsError`] inside of the error is
@@ -32,6 +31,9 @@ impl Connection {
 
     /// Ends the connection at once for a reason of the owner's, without telling the server.
     pub fn abandon(&mut self, now: Instant, error: ConnectionError) {
+        if self.awaits_close_ok && matches!(self.error, Some(ConnectionError::Closed)) {
+            self.error = Some(ConnectionError::CloseUnanswered);
+        }
         self.end(now, error, None);
         self.set_state(State::Closed);
     }

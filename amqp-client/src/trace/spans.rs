@@ -159,6 +159,7 @@ fn severity(error: &ConnectionError) -> Level {
     match error {
         ConnectionError::Closed => Level::INFO,
         ConnectionError::CloseTimedOut
+        | ConnectionError::CloseUnanswered
         | ConnectionError::HandshakeTimedOut { .. }
         | ConnectionError::HeartbeatTimedOut
         | ConnectionError::WriteTimedOut

@@ -1,11 +1,12 @@
 //! How a connection or a channel ends: invariant 9, closes from either side, silence.
 
-use std::time::Duration;
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
 
 use amqp_client::protocol::ShortStr;
 use amqp_client::protocol::frame;
 use amqp_client::protocol::v0_9_1::{Method, basic, channel, connection, constants};
-use amqp_client::sans_io::{ChannelKey, ConsumerId};
+use amqp_client::sans_io::{ChannelKey, Connection, ConsumerId};
 use amqp_client::{CallError, ChannelError, Config, ConnectionError, State, Violation};
 use bytes::Bytes;
 
@@ -210,6 +211,35 @@ fn an_orderly_close_lets_out_what_was_queued_and_has_a_deadline() {
     peer.advance(Duration::from_secs(10));
     assert_eq!(peer.core.state(), State::Closed);
     assert!(matches!(peer.core.error(), Some(ConnectionError::CloseTimedOut)));
+}
+
+/// What was queued before it may be lost with the stream, so that this is not the orderly end.
+#[test]
+fn a_stream_that_ends_before_close_ok_is_no_orderly_close() {
+    let reset =
+        |core: &mut Connection, now: Instant| core.transport_failed(now, ErrorKind::ConnectionReset.into());
+    let dropped = |core: &mut Connection, now: Instant| core.abandon(now, ConnectionError::DriverDropped);
+    let ends: [fn(&mut Connection, Instant); 3] = [Connection::receive_eof, reset, dropped];
+    for end in ends {
+        let mut peer = Peer::open();
+        let key = peer.open_channel();
+        publish(&mut peer, key, Bytes::from(vec![3; 100_000])).unwrap();
+        peer.core
+            .close(peer.now, constants::REPLY_SUCCESS, ShortStr::default());
+        end(&mut peer.core, peer.now);
+        assert_eq!(peer.core.state(), State::Closed);
+        let error = peer.core.error().unwrap();
+        assert!(matches!(error, ConnectionError::CloseUnanswered), "{error:?}");
+        assert!(error.is_wanted());
+        // The answer is all that is waited for: what comes behind it changes nothing.
+        let mut peer = Peer::open();
+        peer.core
+            .close(peer.now, constants::REPLY_SUCCESS, ShortStr::default());
+        peer.sent();
+        peer.send(0, &connection::CloseOk {});
+        end(&mut peer.core, peer.now);
+        assert!(matches!(peer.core.error(), Some(ConnectionError::Closed)));
+    }
 }
 
 #[test]

@@ -368,7 +368,10 @@ fn pitfall_24_a_flood_of_closes_that_cross_our_close_takes_no_more() {
         peer.core.close(peer.now, constants::REPLY_SUCCESS, text);
     };
     let peer = flood(closed, |_| close.clone(), |_| {}, false);
-    assert!(matches!(peer.core.error(), Some(ConnectionError::Closed)));
+    assert!(matches!(
+        peer.core.error(),
+        Some(ConnectionError::CloseUnanswered)
+    ));
     assert_eq!(peer.core.state(), State::Closed);
 }
 
