@@ -65,6 +65,9 @@ pub type Publisher = crate::handle::Publisher<Local>;
 /// The outcome of a publish.
 pub type Receipt = crate::handle::Receipt<Local>;
 
+/// How deep closures that call [`process_events`](SingleThreaded::process_events) run in each other: the stack has an end.
+const NESTED: usize = 16;
+
 /// The style of [`SingleThreaded`]: a call moves octets until it is done.
 #[derive(Clone)]
 pub struct Local(Rc<Inner>);
@@ -74,6 +77,8 @@ struct Inner {
     waker: Waker,
     timers: RefCell<BTreeMap<Timer, Task>>,
     next_timer: Cell<u64>,
+    /// How many closures are running, each in one that called `process_events`.
+    running: Cell<usize>,
     sent: Receiver<RemoteTask>,
     /// What was received of it, and did not run yet.
     inbox: RefCell<VecDeque<RemoteTask>>,
@@ -145,6 +150,7 @@ impl Local {
             waker,
             timers: RefCell::default(),
             next_timer: Cell::new(0),
+            running: Cell::new(0),
             sent,
             inbox: RefCell::default(),
             sender,
@@ -215,7 +221,7 @@ impl Blocking for Local {
 impl SingleThreaded {
     /// Moves octets, runs timers that are due and closures of [`Remote`]s, and returns as soon as it has done any of that,
     /// or `limit` is over. [`Duration::ZERO`] does what there is to do without waiting. It may be called from the closures
-    /// that it runs.
+    /// that it runs, and runs others there; 16 deep it only moves octets, and what is due waits for those above.
     ///
     /// # Errors
     ///
@@ -238,7 +244,7 @@ impl SingleThreaded {
             {
                 return Ok(());
             }
-            let timer = self.style.next_timer();
+            let timer = self.style.next_timer().filter(|_| self.style.may_run());
             self.style.sleep([deadline, timer].into_iter().flatten().min());
         }
     }
@@ -295,6 +301,10 @@ impl SingleThreaded {
     fn run_tasks(&self) -> bool {
         let inner = &self.style.0;
         let mut ran = false;
+        if !self.style.may_run() {
+            return ran;
+        }
+        let _running = Running::new(&inner.running);
         let (now, end) = (Instant::now(), inner.next_timer.get());
         loop {
             let mut timers = inner.timers.borrow_mut();
@@ -326,6 +336,11 @@ impl SingleThreaded {
 }
 
 impl Local {
+    /// Whether closures may run here, or too many wait for those within them already.
+    fn may_run(&self) -> bool {
+        self.0.running.get() < NESTED
+    }
+
     /// How many closures of [`Remote`]s wait.
     fn sent(&self) -> usize {
         let mut inbox = self.0.inbox.borrow_mut();
@@ -339,6 +354,22 @@ impl Local {
             .borrow()
             .first_key_value()
             .map(|(timer, _)| timer.due)
+    }
+}
+
+/// Counts while closures run, also if one panics.
+struct Running<'a>(&'a Cell<usize>);
+
+impl<'a> Running<'a> {
+    fn new(running: &'a Cell<usize>) -> Self {
+        running.set(running.get() + 1);
+        Self(running)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }
 

@@ -249,6 +249,40 @@ fn closures_may_do_whatever_the_program_may() -> Outcome {
     Ok(())
 }
 
+/// Thousands of them would take more stack than there is.
+#[test]
+fn closures_that_process_events_do_not_run_in_each_other_without_end() -> Outcome {
+    let connection = SingleThreaded::connect(options()?)?;
+    let (running, deepest, ran) = <(Rc<Cell<usize>>, Rc<Cell<usize>>, Rc<Cell<usize>>)>::default();
+    for _ in 0..20_000 {
+        let (running, deepest, ran) = (Rc::clone(&running), Rc::clone(&deepest), Rc::clone(&ran));
+        connection.call_later(Duration::ZERO, move |connection| {
+            running.set(running.get() + 1);
+            deepest.set(deepest.get().max(running.get()));
+            connection.process_events(Duration::ZERO).unwrap();
+            running.set(running.get() - 1);
+            ran.set(ran.get() + 1);
+        });
+    }
+    until(&connection, || ran.get() == 20_000)?;
+    assert_eq!(deepest.get(), 16);
+    // Where what is due may not run, its time is no reason to return.
+    let waited = Rc::new(Cell::new(None));
+    fn descend(connection: &SingleThreaded, left: usize, waited: Rc<Cell<Option<Duration>>>) {
+        let begun = Instant::now();
+        connection.call_later(Duration::ZERO, move |connection| match left.checked_sub(1) {
+            Some(left) => descend(connection, left, waited),
+            None => waited.set(Some(begun.elapsed())),
+        });
+        connection.process_events(Duration::from_millis(50)).unwrap();
+    }
+    descend(&connection, 16, Rc::clone(&waited));
+    until(&connection, || waited.get().is_some())?;
+    assert!(waited.get() >= Some(Duration::from_millis(50)), "{waited:?}");
+    connection.close()?;
+    Ok(())
+}
+
 #[test]
 fn a_panic_passes_through_and_costs_no_other_closure() -> Outcome {
     let connection = SingleThreaded::connect(options()?)?;
