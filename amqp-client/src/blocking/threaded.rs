@@ -24,10 +24,14 @@ impl Blocking for Threaded {
         deadline: Option<Instant>,
         mut future: Pin<&mut F>,
     ) -> Poll<F::Output> {
-        thread_local! {
-            static UNPARK: Waker = Waker::from(Arc::new(Unpark(thread::current())));
+        fn unpark() -> Waker {
+            Waker::from(Arc::new(Unpark(thread::current())))
         }
-        let waker = UNPARK.with(Waker::clone);
+        thread_local! {
+            static UNPARK: Waker = unpark();
+        }
+        // A thread that ends has dropped its own when a thread-local of the program closes a connection.
+        let waker = UNPARK.try_with(Waker::clone).unwrap_or_else(|_| unpark());
         let mut cx = Context::from_waker(&waker);
         loop {
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {

@@ -1,5 +1,7 @@
 //! The style with a thread for I/O.
 
+use std::cell::RefCell;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -98,5 +100,31 @@ fn a_close_ends_the_calls_of_other_threads() -> Outcome {
     assert!(matches!(end, Some(Err(_))), "{end:?}");
     let error = closed.join().unwrap();
     assert!(matches!(error, amqp_client::ConnectionError::Closed), "{error}");
+    Ok(())
+}
+
+/// What a thread keeps for itself is dropped when the thread ends, in no order that is promised.
+#[test]
+fn a_thread_that_ends_may_still_close_its_connection() -> Outcome {
+    struct ClosedWithItsThread(Connection, mpsc::Sender<bool>);
+    impl Drop for ClosedWithItsThread {
+        fn drop(&mut self) {
+            let _ = self.1.send(self.0.close().is_ok());
+        }
+    }
+    thread_local! {
+        static KEPT: RefCell<Option<ClosedWithItsThread>> = const { RefCell::new(None) };
+    }
+    let (sender, closed) = mpsc::channel();
+    let thread = thread::spawn(move || -> Outcome {
+        // It is dropped behind what calls that wait keep for the thread.
+        KEPT.with_borrow_mut(|kept| assert!(kept.is_none()));
+        let connection = Connection::connect(options()?)?;
+        connection.open_channel()?;
+        KEPT.set(Some(ClosedWithItsThread(connection, sender)));
+        Ok(())
+    });
+    thread.join().unwrap()?;
+    assert!(closed.recv()?);
     Ok(())
 }
