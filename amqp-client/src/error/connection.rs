@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::methods::constants;
 use amqp_protocol::ProtocolHeader;
@@ -136,6 +137,17 @@ pub enum ConnectionError {
     /// its runtime's threads were blocked, or it was suspended.
     #[error("the server was silent for two heartbeat intervals")]
     HeartbeatTimedOut,
+    /// The stream ended when this program had not polled the driver for more than two heartbeat intervals, which a server takes
+    /// for its death. Let what computes or blocks do so on another thread, or for less long; in
+    /// `blocking::SingleThreaded`, call `process_events` meanwhile, or connect with `blocking::Connection`. Or set a longer
+    /// `heartbeat`.
+    #[error(
+        "the connection was lost when this program had sent no heartbeat for {pause:.1?}, more than two intervals"
+    )]
+    HeartbeatsMissed {
+        /// For how long it had not.
+        pause: Duration,
+    },
     /// The transport took nothing for `write_timeout` while octets waited for it.
     #[error("the transport took nothing within the write timeout")]
     WriteTimedOut,

@@ -71,6 +71,7 @@ impl ConnectionError {
             | Self::ClosedByServer(_)
             | Self::HandshakeTimedOut { .. }
             | Self::HeartbeatTimedOut
+            | Self::HeartbeatsMissed { .. }
             | Self::WriteTimedOut
             | Self::AnswersNotTaken { .. }
             | Self::BlockedTimedOut { .. }

@@ -25,7 +25,7 @@
 //! disturbs no other ([dropping]).
 //!
 //! Heartbeats find a dead server; a short interval finds it sooner, and a program that blocks its runtime for twice as long
-//! ends its own connection.
+//! ends its own connection: [`HeartbeatsMissed`](ConnectionError::HeartbeatsMissed) says for how long it did.
 //!
 //! # Throughput
 //!

@@ -191,7 +191,7 @@ fn reason(error: &ConnectionError) -> &'static str {
             "client"
         }
         ConnectionError::ClosedByServer(_) => "server",
-        ConnectionError::HeartbeatTimedOut => "heartbeat",
+        ConnectionError::HeartbeatTimedOut | ConnectionError::HeartbeatsMissed { .. } => "heartbeat",
         ConnectionError::WriteTimedOut | ConnectionError::AnswersNotTaken { .. } => "write",
         ConnectionError::BlockedTimedOut { .. } => "blocked",
         ConnectionError::PeerViolation(_) => "violation",

@@ -178,6 +178,7 @@ impl Connection {
     ///
     /// The error that ended the connection, now or before. What must still be sent is queued.
     pub fn receive(&mut self, now: Instant, input: &mut BytesMut) -> Result<(), ConnectionError> {
+        self.heartbeat.attend(now);
         self.heartbeat.received(now);
         let before = input.len();
         while self.state != State::Closed {
@@ -233,6 +234,7 @@ impl Connection {
         self.transmitted += octets;
         self.answers.transmitted(self.transmitted, self.queued);
         self.stalled.end(now);
+        self.heartbeat.attend(now);
         self.heartbeat.sent(now);
         for (received, count) in self.just_settled.drain(..) {
             let duration = now.saturating_duration_since(received);

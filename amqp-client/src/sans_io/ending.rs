@@ -16,7 +16,7 @@ use crate::tls::TlsError;
 impl Connection {
     /// Takes note that the server will send nothing more.
     pub fn receive_eof(&mut self, now: Instant) {
-        self.abandon(now, self.ended_by_server());
+        self.lose(now, self.ended_by_server());
     }
 
     /// Takes note that the transport failed: nothing more can be sent or received. A [`TlsError`] inside of the error is
@@ -25,6 +25,16 @@ impl Connection {
         let error = match error.downcast::<TlsError>() {
             Ok(error) => ConnectionError::Tls(error),
             Err(error) => self.broken_by(error),
+        };
+        self.lose(now, error);
+    }
+
+    /// Ends the connection with the stream, for what that means.
+    fn lose(&mut self, now: Instant, error: ConnectionError) {
+        self.heartbeat.attend(now);
+        let error = match self.heartbeat.neglected(now) {
+            Some(pause) if self.state == State::Open => ConnectionError::HeartbeatsMissed { pause },
+            _ => error,
         };
         self.abandon(now, error);
     }

@@ -11,6 +11,10 @@ pub(super) struct Heartbeat {
     silent_since: Instant,
     /// Whether reading is paused by us: what is not read is not silence.
     paused: bool,
+    /// When the owner last attended to the transport or the clock.
+    attended: Instant,
+    /// For how long it had not, longer than a server waits, and when it did again.
+    neglected: Option<(Duration, Instant)>,
 }
 
 impl Heartbeat {
@@ -20,7 +24,25 @@ impl Heartbeat {
             sent: now,
             silent_since: now,
             paused: false,
+            attended: now,
+            neglected: None,
         }
+    }
+
+    /// The owner attends to the transport or the clock, as it must at least twice in an interval.
+    pub(super) fn attend(&mut self, now: Instant) {
+        let pause = now.saturating_duration_since(self.attended);
+        if self.interval.is_some_and(|interval| pause > interval * 2) {
+            self.neglected = Some((pause, now));
+        }
+        self.attended = now;
+    }
+
+    /// For how long nobody attended, so that the server had reason to give up. An interval later it would have done so.
+    pub(super) fn neglected(&self, now: Instant) -> Option<Duration> {
+        let (pause, since) = self.neglected?;
+        let interval = self.interval?;
+        (now.saturating_duration_since(since) <= interval).then_some(pause)
     }
 
     /// Starts with the agreed seconds; 0 means never.
@@ -28,6 +50,7 @@ impl Heartbeat {
         self.interval = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
         self.sent = now;
         self.silent_since = now;
+        self.attended = now;
     }
 
     pub(super) fn stop(&mut self) {

@@ -17,6 +17,7 @@ pub(super) fn deadline(now: Instant, duration: Duration) -> Option<Instant> {
 impl Connection {
     /// Does what is due at `now`. May be called at any time; then ask [`poll_timeout`](Self::poll_timeout) anew.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.heartbeat.attend(now);
         self.update_pause(now);
         if self.deadline.is_some_and(|at| at <= now) {
             match self.state {

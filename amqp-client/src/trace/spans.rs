@@ -162,6 +162,7 @@ fn severity(error: &ConnectionError) -> Level {
         | ConnectionError::CloseUnanswered
         | ConnectionError::HandshakeTimedOut { .. }
         | ConnectionError::HeartbeatTimedOut
+        | ConnectionError::HeartbeatsMissed { .. }
         | ConnectionError::WriteTimedOut
         | ConnectionError::AnswersNotTaken { .. }
         | ConnectionError::BlockedTimedOut { .. }

@@ -1,11 +1,11 @@
 //! What connection.tune and tune-ok agree on, servers that do not, and heartbeats as agreed.
 
 use std::io::ErrorKind;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use amqp_client::protocol::frame;
 use amqp_client::protocol::v0_9_1::{channel, connection, constants};
-use amqp_client::sans_io::Outgoing;
+use amqp_client::sans_io::{Connection, Outgoing};
 use amqp_client::{Config, ConnectionError, State};
 use bytes::Buf;
 
@@ -145,4 +145,59 @@ fn a_driver_finds_a_silent_peer_though_its_transport_takes_nothing() {
     assert!(poll(&mut opening).is_ready());
     let over = connection.closed();
     assert!(matches!(ready(over), ConnectionError::HeartbeatTimedOut));
+}
+
+#[test]
+fn a_program_that_lets_no_heartbeat_leave_is_told_when_it_loses_the_connection() {
+    let second = Duration::from_secs(1);
+    let ends: [fn(&mut Connection, Instant); 2] = [Connection::receive_eof, |core, now| {
+        core.transport_failed(now, ErrorKind::ConnectionReset.into());
+    }];
+    for end in ends {
+        let attended = |pause: Duration, then: &dyn Fn(&mut Peer)| {
+            let mut config = Config::default();
+            config.heartbeat = Some(60);
+            let mut peer = Peer::tuned(config, 2047, 131_072);
+            peer.advance(second);
+            peer.sent();
+            peer.now += pause;
+            then(&mut peer);
+            end(&mut peer.core, peer.now);
+            peer.core.error().cloned().unwrap()
+        };
+        // What it does when it comes back, and what had come before the end, change nothing.
+        let returns: [&dyn Fn(&mut Peer); 4] = [
+            &|_| (),
+            &|peer| drop((peer.core.open_channel(peer.now), peer.sent())),
+            &|peer| peer.feed(&frame::HEARTBEAT),
+            &|peer| {
+                peer.feed(&frame::HEARTBEAT);
+                peer.advance(second * 60);
+                peer.sent();
+            },
+        ];
+        for then in returns {
+            let error = attended(second * 121, then);
+            let missed =
+                matches!(error, ConnectionError::HeartbeatsMissed { pause } if pause == second * 121);
+            assert!(missed, "{error:?}");
+        }
+        // A server that lived on for long had not minded, and one that had no reason had another.
+        let error = attended(second * 121, &|peer| {
+            for _ in 0..3 {
+                peer.feed(&frame::HEARTBEAT);
+                peer.advance(second * 30);
+                peer.sent();
+            }
+        });
+        assert!(
+            !matches!(error, ConnectionError::HeartbeatsMissed { .. }),
+            "{error:?}"
+        );
+        let error = attended(second * 120, &|_| ());
+        assert!(
+            !matches!(error, ConnectionError::HeartbeatsMissed { .. }),
+            "{error:?}"
+        );
+    }
 }
