@@ -76,24 +76,27 @@
 //!
 //! # When it is lost
 //!
-//! There is no automatic reconnection. A lost connection ends everything that was made from it, with one error, and a
-//! program connects again where it knows what must be declared, consumed and published anew:
+//! A lost connection ends everything that was made from it, with one error. [`Reconnecting`] makes another one, as a
+//! [strategy](ReconnectionStrategy) says; what must be declared, consumed and published anew, the program knows:
 //!
 //! ```no_run
 //! # #[cfg(feature = "tokio")]
 //! # mod example {
 //! use amqp_client::tokio::connect;
-//! use amqp_client::{ConnectError, ConnectOptions, Connection};
+//! use amqp_client::{ConnectError, ConnectOptions, Connection, ExponentialBackoff, Reconnecting};
+//! use tokio::time::sleep;
 //!
 //! async fn serve(options: ConnectOptions) -> Result<(), ConnectError> {
-//!     loop {
-//!         // Rounds and pauses are the options': `connection_attempts`, `retry_delay`.
-//!         let connection = connect(options.clone()).await?;
-//!         match work(&connection).await {
-//!             Ok(()) => return Ok(()),
-//!             Err(error) => eprintln!("connecting again: {error}"),
+//!     // Between connections, pauses are the strategy's; within `connect`, they are the options'.
+//!     let strategy = ExponentialBackoff::default();
+//!     let mut connections = Reconnecting::new(strategy, || connect(options.clone()), sleep);
+//!     while let Some(connection) = connections.next().await {
+//!         let connection = connection?;
+//!         if let Err(error) = work(&connection).await {
+//!             eprintln!("{error}");
 //!         }
 //!     }
+//!     Ok(())
 //! }
 //!
 //! async fn work(connection: &Connection) -> Result<(), Box<dyn std::error::Error>> {
@@ -116,7 +119,10 @@
 //! The driver is a task of the runtime: `main` awaits `shutdown` or `close` before it returns. The example `worker` ends
 //! by signal so that no order is lost or handled twice without need.
 //!
-//! # Other streams and runtimes
+//! # Other styles, streams and runtimes
+//!
+//! The chapters speak of programs with `async`, over tokio. Programs that block or consist of callbacks use the same handles:
+//! [`Style`] has a table of what is called otherwise. They begin in `blocking` and `event_loop`, those of smol in `smol`.
 //!
 //! [`tokio::connect_with`] takes any stream of tokio's kind,
 //! [`driver::connect_with`] a [`Transport`](crate::driver::Transport) for any runtime, and

@@ -6,7 +6,16 @@ use std::task::Poll;
 use std::time::Instant;
 
 /// How a program waits for what it asked. Handles are generic over it: `Channel` is `Channel<Async>`, and what is made from a
-/// handle has its style. Requests are the same in every style, but for what sends them.
+/// handle has its style. Who knows one style knows the others but for this:
+///
+/// | | [`Async`] | `blocking` | `event_loop` |
+/// |---|---|---|---|
+/// | a [`Request`](crate::Request) | `.await` | `.call()` | `.then(closure)` |
+/// | one that is not answered | `.await` | `.call()` | `.send()` |
+/// | `open_channel`, `close`, `shutdown`, `wait_for_all` | `.await` | return when it is done | `.then(closure)` |
+/// | a [`Receipt`](crate::Receipt), [`Receipts`](crate::Receipts) | `.await` | `.wait()` | `.then(closure)` |
+/// | a [`Consumer`](crate::Consumer), [`Events`](crate::Events), [`Returns`](crate::Returns) | a stream | an iterator | `.for_each(closure)` |
+/// | settling a [`Delivery`](crate::Delivery) | `.await` or `.call()` | `.call()` | `.call()` |
 pub trait Style: Clone + std::fmt::Debug + sealed::Sealed {}
 
 /// With `async` and `.await`, on any runtime.
