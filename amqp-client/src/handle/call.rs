@@ -1,4 +1,4 @@
-//! The async end of a request: sent at the first poll, ready with its reply.
+//! What a request becomes: a future, sent at the first poll, ready with its reply.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use crate::trace;
 
 /// A request that the server does not answer. Made by [`Request::no_wait`].
 #[derive(Debug, Clone)]
-#[must_use = "a request is only sent when it is awaited"]
+#[must_use = "a request is not sent until it is awaited, or `call` or `send` is called"]
 pub struct NoWait<'a, C, M> {
     pub(crate) request: Request<'a, C, M>,
 }

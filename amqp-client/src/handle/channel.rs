@@ -24,8 +24,8 @@ use crate::trace::Source;
 /// A channel of a connection. Clones are the same channel; it is closed when the last of them, and of what was made from
 /// it, is dropped: consumers and their deliveries, publishers and their receipts.
 ///
-/// Each method of AMQP begins a [`Request`](super::Request): set what it needs, then `.await` it. Nothing is sent before.
-/// Tasks may share a channel; each request gets its own reply.
+/// Each method of AMQP begins a [`Request`](super::Request): set what it needs, then `.await` it, or what the
+/// [style](super::Style) has for that. Nothing is sent before. Tasks may share a channel; each request gets its own reply.
 ///
 /// ```no_run
 /// # async fn example(connection: amqp_client::Connection) -> Result<(), Box<dyn std::error::Error>> {

@@ -25,8 +25,9 @@ use crate::trace;
 /// A connection to a server. Clones are the same connection; it is closed in order when the last of them, and of what was
 /// made from it, is dropped.
 ///
-/// It does nothing by itself: the driver that came with it must be polled, also to send what was published and the close.
-/// A program that ends, or a runtime that is dropped, ends the driver too: await [`close`](Self::close) before.
+/// It does nothing by itself: its driver must be polled, also to send what was published and the close. Adapters see to that,
+/// or give it to you to be spawned. A program that ends, or a runtime that is dropped, ends the driver too:
+/// [`close`](Self::close) the connection before.
 ///
 /// ```no_run
 /// # #[cfg(feature = "tokio")]

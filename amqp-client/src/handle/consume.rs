@@ -33,8 +33,7 @@ impl<'a> HasArguments<'a> for Consume<'a> {
 }
 
 impl<S: Style> Channel<S> {
-    /// Begins basic.consume of a queue; awaiting it gives a [`Consumer`]. The empty name is the queue declared last on the
-    /// channel.
+    /// Begins basic.consume of a queue, which gives a [`Consumer`]. The empty name is the queue declared last on the channel.
     ///
     /// Options: [`prefetch_count`](Request::prefetch_count), [`consumer_tag`](Request::consumer_tag), `no_ack`, `exclusive`,
     /// [`no_local`](Request::no_local), `priority`, [`argument`](Request::argument), those of streams, such as

@@ -22,8 +22,8 @@ use crate::trace::{Followed, Source};
 pub struct Get<'a>(pub(super) basic::Get<'a>);
 
 impl<S: Style> Channel<S> {
-    /// Begins basic.get, which fetches one message from a queue; awaiting it gives a [`Delivery`], or `None` when the queue
-    /// is empty. A consumer is the better way to more than one, and the only one to a stream's, for which RabbitMQ closes
+    /// Begins basic.get, which fetches one message from a queue: it gives a [`Delivery`], or `None` when the queue is
+    /// empty. A consumer is the better way to more than one, and the only one to a stream's, for which RabbitMQ closes
     /// the connection (540). The empty name is the queue declared last on the channel.
     ///
     /// Option: `no_ack`, on the page of [`Request`].

@@ -1,5 +1,5 @@
-//! Async handles over one shared core, for any runtime: no task, no message queue between, one short lock. A driver
-//! moves the octets.
+//! Handles over one shared core, in every style of program: no task, no message queue between, one short lock. A driver moves
+//! the octets.
 
 #[macro_use]
 mod request;

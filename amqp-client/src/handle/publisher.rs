@@ -29,8 +29,8 @@ pub struct ConfirmSelect {
 }
 
 impl<S: Style> Channel<S> {
-    /// Begins confirm.select: from here on the server confirms what is published on this channel. Awaiting it gives a
-    /// [`Publisher`], whose publishes end in an outcome.
+    /// Begins confirm.select, which gives a [`Publisher`]: from here on the server confirms what is published on this channel,
+    /// and its publishes end in an outcome.
     ///
     /// The numbers of the publishes, and the limits on unsettled ones, are the channel's: publishers made by selecting
     /// again share them, and plain publishes on the channel count too. The options given last are in force:
@@ -154,9 +154,9 @@ impl<S: Style> Publisher<S> {
     /// `routing_key`. The message is persistent, unless it is made [`transient`](Request::transient) or given other
     /// [`properties`](Request::properties).
     ///
-    /// Awaiting it waits until the message may be queued: for the server, for the transport, and for less than
+    /// It waits until the message may be queued: for the server, for the transport, and for less than
     /// [`max_unconfirmed`](Request::max_unconfirmed) publishes to be unsettled; at most `publish_timeout`. Then it gives a
-    /// [`Receipt`], to be awaited for the outcome. Its options are those of [`Channel::basic_publish`].
+    /// [`Receipt`], which waits for the outcome. Its options are those of [`Channel::basic_publish`].
     ///
     /// ```no_run
     /// # async fn example(publisher: amqp_client::Publisher) -> Result<(), Box<dyn std::error::Error>> {

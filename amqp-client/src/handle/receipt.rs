@@ -38,7 +38,7 @@ use crate::trace::Publishing;
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "whether the message arrived is only known when the receipt is awaited"]
+#[must_use = "whether the message arrived, only its receipt tells"]
 pub struct Receipt<S = Async> {
     /// Until the outcome is known.
     channel: Option<Channel<S>>,
@@ -149,7 +149,7 @@ impl Inner {
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "whether the messages arrived is only known when the receipts are awaited"]
+#[must_use = "whether the messages arrived, only their receipts tell"]
 pub struct Receipts<S = Async> {
     waiting: VecDeque<Receipt<S>>,
     /// How many are settled.

@@ -33,8 +33,9 @@ use super::publisher::Publisher;
 use super::style::{Async, Style};
 use crate::error::{CallError, PublishError, Refusal};
 
-/// A request being put together: the method `M`, to be sent through `C`. Nothing is sent until it is awaited. What does not
-/// fit, or is [refused](Refusal), is kept and reported then; the first such fault is, and nothing is sent.
+/// A request being put together: the method `M`, to be sent through `C`. Nothing is sent until it is awaited, or what the
+/// [style](Style) has in place of that is called. What does not fit, or is [refused](Refusal), is kept and reported then; the
+/// first such fault is, and nothing is sent.
 ///
 /// ```no_run
 /// # async fn example(channel: amqp_client::Channel) -> Result<(), Box<dyn std::error::Error>> {
@@ -47,7 +48,7 @@ use crate::error::{CallError, PublishError, Refusal};
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "a request is only sent when it is awaited"]
+#[must_use = "a request is not sent until it is awaited, or `call` or `then` is called"]
 pub struct Request<'a, C, M> {
     pub(crate) caller: &'a C,
     pub(super) method: M,
