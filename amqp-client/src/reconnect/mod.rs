@@ -16,7 +16,7 @@ use futures_core::Stream;
 
 pub use self::strategy::{ExponentialBackoff, NoReconnection, ReconnectionStrategy};
 use crate::error::{ConnectError, ConnectionError};
-use crate::handle::{Connection, ConnectionEvent, Events, Style};
+use crate::handle::{Connection, ConnectionEvent, Events};
 
 /// A strategy, and what it must be told.
 #[derive(Debug)]
@@ -97,34 +97,33 @@ fn random() -> f64 {
 /// It does not keep a connection open. One whose last handle is dropped was closed by this client, as much as one whose
 /// `close` or `shutdown` was called: where that is not to be the end, the strategy answers it with a pause.
 #[must_use = "no connection is made unless the next one is awaited"]
-pub struct Reconnecting<R, C, S, F, P, T> {
+pub struct Reconnecting<R, C, S, F, P> {
     retries: Retries<R>,
     connect: C,
     sleep: S,
-    step: Step<F, P, T>,
+    step: Step<F, P>,
 }
 
 /// What is under way.
-enum Step<F, P, T> {
+enum Step<F, P> {
     Beginning,
     Connecting(Pin<Box<F>>),
     /// The events of the connection that was given.
-    Open(Events<T>),
+    Open(Events),
     Pausing(Pin<Box<P>>),
     Over,
 }
 
 // What is pinned is boxed.
-impl<R, C, S, F, P, T> Unpin for Reconnecting<R, C, S, F, P, T> {}
+impl<R, C, S, F, P> Unpin for Reconnecting<R, C, S, F, P> {}
 
-impl<R, C, S, F, P, T> Reconnecting<R, C, S, F, P, T>
+impl<R, C, S, F, P> Reconnecting<R, C, S, F, P>
 where
     R: ReconnectionStrategy,
     C: FnMut() -> F,
-    F: Future<Output = Result<Connection<T>, ConnectError>>,
+    F: Future<Output = Result<Connection, ConnectError>>,
     S: FnMut(Duration) -> P,
     P: Future<Output = ()>,
-    T: Style,
 {
     /// Connections that `connect` makes, with pauses that `sleep` waits for. Nothing is done before the first is awaited.
     pub fn new(strategy: R, connect: C, sleep: S) -> Self {
@@ -140,11 +139,11 @@ where
     /// it makes no other.
     ///
     /// Dropping the future loses nothing: what was under way goes on when the next one is polled.
-    pub async fn next(&mut self) -> Option<Result<Connection<T>, ConnectError>> {
+    pub async fn next(&mut self) -> Option<Result<Connection, ConnectError>> {
         poll_fn(|cx| self.poll_connection(cx)).await
     }
 
-    fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Connection<T>, ConnectError>>> {
+    fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Connection, ConnectError>>> {
         loop {
             match &mut self.step {
                 Step::Beginning => {
@@ -191,23 +190,22 @@ where
     }
 }
 
-impl<R, C, S, F, P, T> Stream for Reconnecting<R, C, S, F, P, T>
+impl<R, C, S, F, P> Stream for Reconnecting<R, C, S, F, P>
 where
     R: ReconnectionStrategy,
     C: FnMut() -> F,
-    F: Future<Output = Result<Connection<T>, ConnectError>>,
+    F: Future<Output = Result<Connection, ConnectError>>,
     S: FnMut(Duration) -> P,
     P: Future<Output = ()>,
-    T: Style,
 {
-    type Item = Result<Connection<T>, ConnectError>;
+    type Item = Result<Connection, ConnectError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_connection(cx)
     }
 }
 
-impl<R: fmt::Debug, C, S, F, P, T> fmt::Debug for Reconnecting<R, C, S, F, P, T> {
+impl<R: fmt::Debug, C, S, F, P> fmt::Debug for Reconnecting<R, C, S, F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reconnecting")
             .field("retries", &self.retries)
