@@ -130,6 +130,7 @@ mod metrics;
 mod opentelemetry;
 mod options;
 mod propagation;
+mod random;
 #[cfg(any(feature = "blocking", feature = "event-loop"))]
 mod reactor;
 mod reconnect;

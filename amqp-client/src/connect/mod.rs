@@ -5,7 +5,6 @@ mod candidates;
 mod tcp;
 
 use std::future::{Future, poll_fn};
-use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -27,6 +26,7 @@ use crate::metrics;
 #[cfg(feature = "tls-no-provider")]
 use crate::options::TlsOptions;
 use crate::options::{ConnectOptions, Host, TcpOptions};
+use crate::random::random;
 #[cfg(feature = "tls-no-provider")]
 use crate::tls::{TlsError, TlsTransport, client_config, server_name};
 use crate::trace;
@@ -314,21 +314,16 @@ async fn within<N: Network, T>(network: &N, limit: Duration, step: impl Future<O
 fn in_order<T>(mut items: Vec<T>, shuffle: bool) -> Vec<T> {
     if shuffle {
         for end in (1..items.len()).rev() {
-            items.swap(end, (random() % (end as u64 + 1)) as usize);
+            items.swap(end, (random() * (end as f64 + 1.0)) as usize);
         }
     }
     items
 }
 
-/// Between half of the delay and all of it, as far along as the number is between 0 and its largest.
-fn jittered(delay: Duration, random: u64) -> Duration {
+/// Between half of the delay and all of it, as far along as the number is between 0 and 1.
+fn jittered(delay: Duration, random: f64) -> Duration {
     let half = delay / 2;
-    half.saturating_add(half.mul_f64(random as f64 / u64::MAX as f64))
-}
-
-/// A number that is as random as the keys of the standard library's hash maps: good enough to spread load.
-fn random() -> u64 {
-    RandomState::new().hash_one(0)
+    half.saturating_add(half.mul_f64(random))
 }
 
 #[cfg(test)]
@@ -338,17 +333,18 @@ mod tests {
     #[test]
     fn a_pause_is_between_half_of_the_delay_and_all_of_it() {
         let delay = Duration::from_secs(2);
-        assert_eq!(jittered(delay, 0), Duration::from_secs(1));
-        assert_eq!(jittered(delay, u64::MAX), delay);
-        assert_eq!(jittered(delay, 1 << 63), Duration::from_millis(1500));
-        assert_eq!(jittered(Duration::ZERO, u64::MAX), Duration::ZERO);
+        assert_eq!(jittered(delay, 0.0), Duration::from_secs(1));
+        assert_eq!(jittered(delay, 1.0), delay);
+        assert_eq!(jittered(delay, 0.5), Duration::from_millis(1500));
+        assert_eq!(jittered(Duration::ZERO, 1.0), Duration::ZERO);
         // The longest does not overflow.
-        assert!(jittered(Duration::MAX, u64::MAX) > Duration::MAX / 2);
+        assert!(jittered(Duration::MAX, 1.0) > Duration::MAX / 2);
     }
 
     #[test]
-    fn chance_differs() {
-        let numbers: std::collections::HashSet<_> = (0..100).map(|_| random()).collect();
-        assert_eq!(numbers.len(), 100);
+    fn shuffled_items_are_all_there_in_any_order() {
+        let orders: std::collections::HashSet<_> = (0..1000).map(|_| in_order(vec![1, 2, 3], true)).collect();
+        assert_eq!(orders.len(), 6, "{orders:?}");
+        assert_eq!(in_order(vec![1, 2, 3], false), [1, 2, 3]);
     }
 }

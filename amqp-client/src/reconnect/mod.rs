@@ -7,7 +7,6 @@ mod tests;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -17,6 +16,7 @@ use futures_core::Stream;
 pub use self::strategy::{ExponentialBackoff, NoReconnection, ReconnectionStrategy};
 use crate::error::{ConnectError, ConnectionError};
 use crate::handle::{Connection, ConnectionEvent, Events};
+use crate::random::random;
 
 /// A strategy, and what it must be told.
 #[derive(Debug)]
@@ -52,12 +52,6 @@ impl<R: ReconnectionStrategy> Retries<R> {
         self.retries = 1;
         self.strategy.on_close(error, random())
     }
-}
-
-/// A number from 0 up to 1 that is as random as the keys of the standard library's hash maps: good enough to spread load.
-fn random() -> f64 {
-    // As many bits as a float has.
-    (RandomState::new().hash_one(0) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// Connections one after the other, over any runtime: each is open when it is given, and another is made when it has ended,

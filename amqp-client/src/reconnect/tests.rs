@@ -176,10 +176,3 @@ fn what_this_client_closed_stays_closed() {
         assert_eq!(NoReconnection.on_close(&error, 0.0), None);
     }
 }
-
-#[test]
-fn chance_is_between_nothing_and_one() {
-    let thrown: Vec<f64> = (0..1000).map(|_| random()).collect();
-    assert!(thrown.iter().all(|random| (0.0..1.0).contains(random)));
-    assert!(thrown.iter().any(|random| *random < 0.5) && thrown.iter().any(|random| *random >= 0.5));
-}
