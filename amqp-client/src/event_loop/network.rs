@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use crate::driver::{Transport, connect_with};
 use crate::error::ConnectionError;
 use crate::handle::{Connection, Events};
 use crate::options::{Host, TcpOptions};
+use crate::reactor::look_up;
 
 impl Network for Handle {
     type Transport = Stream;
@@ -32,9 +33,8 @@ impl Network for Handle {
         poll_fn(|cx| deadline.map_or(Poll::Pending, |deadline| timer.poll(cx, deadline))).await;
     }
 
-    /// The system's resolver has no form that does not block: the loop stands still for as long as it takes.
     async fn look_up(&self, host: &Host) -> io::Result<Vec<SocketAddr>> {
-        Ok((host.host.as_str(), host.port).to_socket_addrs()?.collect())
+        look_up(host)
     }
 
     async fn open_tcp(&self, address: SocketAddr, options: &TcpOptions) -> io::Result<Stream> {

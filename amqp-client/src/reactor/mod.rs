@@ -14,7 +14,7 @@ use mio::{Events, Poll, Registry, Token};
 
 #[cfg(feature = "blocking")]
 pub(crate) use network::{AnyDriver, connect};
-pub(crate) use socket::{Socket, poll_connected};
+pub(crate) use socket::{Socket, look_up, poll_connected};
 
 /// The token of wake-ups; sockets have those below.
 const WAKE: Token = Token(usize::MAX);

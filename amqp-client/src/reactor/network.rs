@@ -3,14 +3,14 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use mio::{Interest, Registry, Token};
 
-use super::{Reactor, Socket, poll_connected};
+use super::{Reactor, Socket, look_up, poll_connected};
 use crate::config::Config;
 use crate::connect::{self, Network};
 use crate::driver::{Driver, Transport, connect_with};
@@ -21,27 +21,27 @@ use crate::options::{ConnectOptions, Host, TcpOptions};
 /// A driver over whatever transport there is.
 pub(crate) type AnyDriver = Driver<Box<dyn Transport + Send>>;
 
-/// The sockets and timers of a thread that connects.
-pub(crate) struct Local {
+/// The token of the one socket that there is at a time.
+const SOCKET: Token = Token(0);
+
+/// What connecting needs, by a thread that waits for nothing else.
+struct OneThread {
     registry: Registry,
-    token: Token,
     /// The earliest time that something waits for.
     deadline: Cell<Option<Instant>>,
 }
 
-impl Local {
-    /// Sockets get this token.
-    pub(crate) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+impl OneThread {
+    fn new(registry: &Registry) -> io::Result<Self> {
         Ok(Self {
             registry: registry.try_clone()?,
-            token,
             deadline: Cell::new(None),
         })
     }
 
     /// Until when a future over this network may be left alone, unless it is woken. To be asked after each poll, before which
     /// nothing is due.
-    pub(crate) fn take_deadline(&self) -> Option<Instant> {
+    fn take_deadline(&self) -> Option<Instant> {
         self.deadline.take()
     }
 
@@ -51,7 +51,7 @@ impl Local {
     }
 }
 
-impl Network for Local {
+impl Network for OneThread {
     type Transport = Socket;
     type Connection = (Connection, AnyDriver);
 
@@ -71,15 +71,14 @@ impl Network for Local {
         .await;
     }
 
-    /// The system's resolver has no form that does not block: the thread stands still for as long as it takes.
     async fn look_up(&self, host: &Host) -> io::Result<Vec<SocketAddr>> {
-        Ok((host.host.as_str(), host.port).to_socket_addrs()?.collect())
+        look_up(host)
     }
 
     async fn open_tcp(&self, address: SocketAddr, options: &TcpOptions) -> io::Result<Socket> {
         let mut stream = mio::net::TcpStream::connect(address)?;
         self.registry
-            .register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
+            .register(&mut stream, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
         poll_fn(|_| poll_connected(&stream)).await?;
         connect::apply(options, &stream)?;
         Ok(Socket::new(stream))
@@ -118,7 +117,7 @@ impl Network for Local {
 pub(crate) fn connect(options: ConnectOptions) -> Result<(Connection, AnyDriver, Reactor), ConnectError> {
     let no_reactor = |error: io::Error| ConnectError::Reactor(std::sync::Arc::new(error));
     let mut reactor = Reactor::new().map_err(no_reactor)?;
-    let network = Local::new(reactor.registry(), Token(0)).map_err(no_reactor)?;
+    let network = OneThread::new(reactor.registry()).map_err(no_reactor)?;
     let waker = reactor.waker();
     let mut cx = Context::from_waker(&waker);
     let (connection, driver) = {

@@ -1,7 +1,7 @@
-//! A TCP socket that never blocks, as a driver's transport. When it is ready its reactor knows.
+//! A TCP socket that never blocks, as a driver's transport, and what leads to one. When it is ready its reactor knows.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -9,6 +9,7 @@ use bytes::{Buf, BytesMut};
 use mio::net::TcpStream;
 
 use crate::driver::{Clock, Transport};
+use crate::options::Host;
 use crate::sans_io::Outgoing;
 
 /// Octets read at a time.
@@ -45,6 +46,12 @@ impl Socket {
     pub(crate) fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
+}
+
+/// The addresses of a host, by the system's resolver, which has no form that does not block: the thread stands still for as
+/// long as it takes.
+pub(crate) fn look_up(host: &Host) -> io::Result<Vec<SocketAddr>> {
+    Ok((host.host.as_str(), host.port).to_socket_addrs()?.collect())
 }
 
 /// Whether a stream that is being connected is so by now. It is registered: its reactor knows when to ask again.
