@@ -35,7 +35,7 @@ impl Connection<Threaded> {
         thread::Builder::new()
             .name("amqp-client".to_owned())
             .spawn(move || threaded::drive(driver, reactor))
-            .map_err(|error| ConnectError::Reactor(std::sync::Arc::new(error)))?;
+            .map_err(|error| ConnectError::System(std::sync::Arc::new(error)))?;
         Ok(connection.in_style(Threaded))
     }
 }

@@ -44,7 +44,7 @@ pub enum ConnectError {
     Provider(#[from] ProviderError),
     /// The system has no poll, no wake-up or no thread for the connection. Nothing was sent.
     #[error("the system lacks what a connection needs: {0}")]
-    Reactor(#[source] Arc<io::Error>),
+    System(#[source] Arc<io::Error>),
     /// Every attempt failed; there was at least one. Those that failed alike are printed once, with their number.
     #[error("cannot connect: {}", List(.0))]
     Failed(Arc<[FailedAttempt]>),

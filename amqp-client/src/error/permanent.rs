@@ -19,7 +19,7 @@ impl ConnectError {
         match self {
             Self::Uri(_) | Self::NoHost | Self::TlsNotEnabled => true,
             // Whoever issues secrets may be back later, and the system have room.
-            Self::Provider(_) | Self::Reactor(_) => false,
+            Self::Provider(_) | Self::System(_) => false,
             Self::Failed(attempts) => {
                 let invalid = |error: &_| matches!(error, ConnectionError::InvalidSetting { .. });
                 attempts.iter().any(|attempt| invalid(&attempt.error))

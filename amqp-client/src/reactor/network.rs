@@ -115,9 +115,9 @@ impl Network for OneThread {
 
 /// Connects by a reactor of its own, and returns when that is done.
 pub(crate) fn connect(options: ConnectOptions) -> Result<(Connection, AnyDriver, Reactor), ConnectError> {
-    let no_reactor = |error: io::Error| ConnectError::Reactor(std::sync::Arc::new(error));
-    let mut reactor = Reactor::new().map_err(no_reactor)?;
-    let network = OneThread::new(reactor.registry()).map_err(no_reactor)?;
+    let lacking = |error: io::Error| ConnectError::System(std::sync::Arc::new(error));
+    let mut reactor = Reactor::new().map_err(lacking)?;
+    let network = OneThread::new(reactor.registry()).map_err(lacking)?;
     let waker = reactor.waker();
     let mut cx = Context::from_waker(&waker);
     let (connection, driver) = {
@@ -126,7 +126,7 @@ pub(crate) fn connect(options: ConnectOptions) -> Result<(Connection, AnyDriver,
             if let Poll::Ready(connected) = connecting.as_mut().poll(&mut cx) {
                 break connected?;
             }
-            reactor.sleep(network.take_deadline()).map_err(no_reactor)?;
+            reactor.sleep(network.take_deadline()).map_err(lacking)?;
         }
     };
     Ok((connection, driver, reactor))
