@@ -10,7 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use amqp_client::driver::{Clock, Transport, connect_with};
 use amqp_client::sans_io::Outgoing;
@@ -22,6 +22,9 @@ use compio_runtime::time::{sleep_until, timeout};
 
 /// Octets read or written at a time.
 const AT_A_TIME: usize = 64 * 1024;
+
+/// No limit, or as good as none: compio adds each to the time, which has an end.
+const LONGEST: Duration = Duration::from_secs(1 << 30);
 
 /// An operation under way.
 type Operation<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -105,18 +108,19 @@ impl Transport for Stream {
 }
 
 /// Connects by a URI or by options, and spawns the driver on the current runtime: each address of each host is tried once,
-/// in their order.
+/// in their order. Of the options of TCP it knows `nodelay` alone.
 ///
 /// # Errors
 ///
-/// When the URI is wrong or asks for TLS, or every attempt failed.
+/// When the URI is wrong or asks for TLS, the provider of the credentials has no secret, or every attempt failed.
 pub async fn connect(
     options: impl TryInto<ConnectOptions, Error: Into<ConnectError>>,
 ) -> Result<Connection, ConnectError> {
-    let options = options.try_into().map_err(Into::into)?;
+    let mut options = options.try_into().map_err(Into::into)?;
     if options.tls.is_some() {
         return Err(ConnectError::TlsNotEnabled);
     }
+    options.config.credentials = options.config.credentials.fetch().await?;
     let mut failed = Vec::new();
     for host in &options.hosts {
         let mut fail = |address, phase, error| {
@@ -142,7 +146,7 @@ async fn open(
     address: SocketAddr,
     options: &ConnectOptions,
 ) -> Result<Connection, (ConnectPhase, ConnectionError)> {
-    let stream = in_time(options, TcpStream::connect(address)).await;
+    let stream = in_time(options, open_tcp(address, options)).await;
     let stream = stream.map_err(|error| (ConnectPhase::Tcp, error))?;
     let (connection, driver) = connect_with(Stream::new(stream), options.config.clone());
     compio_runtime::spawn(driver).detach();
@@ -152,13 +156,19 @@ async fn open(
     }
 }
 
+async fn open_tcp(address: SocketAddr, options: &ConnectOptions) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(options.tcp.nodelay)?;
+    Ok(stream)
+}
+
 /// What the step gives within `connection_timeout`.
 async fn in_time<T>(
     options: &ConnectOptions,
     step: impl Future<Output = io::Result<T>>,
 ) -> Result<T, ConnectionError> {
     let late = |_| Err(io::ErrorKind::TimedOut.into());
-    let result = timeout(options.connection_timeout, step)
+    let result = timeout(options.connection_timeout.min(LONGEST), step)
         .await
         .unwrap_or_else(late);
     result.map_err(|error| ConnectionError::Transport(error.into()))

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use amqp_client::{
-    ConnectOptions, ConnectPhase, Connection, ConnectionError, ExponentialBackoff, Reconnecting,
+    ConnectError, ConnectOptions, ConnectPhase, Connection, ConnectionError, Credentials, ExponentialBackoff,
+    IssueError, IssuedSecret, Reconnecting, SecretProvider,
 };
 use amqp_compio::connect;
 use amqp_tests::broker::Broker;
@@ -85,7 +86,8 @@ fn a_port_where_nobody_listens_is_an_error_of_the_transport() {
             let socket = TcpSocket::new_v4().await.unwrap();
             socket.bind(([127, 0, 0, 1], 0).into()).await.unwrap();
             let address = socket.local_addr().unwrap();
-            connect(format!("amqp://{address}")).await.unwrap_err()
+            let uri = format!("amqp://{address}?connection_timeout=infinity");
+            connect(uri).await.unwrap_err()
         });
         let [attempt] = error.attempts() else {
             panic!("{error}")
@@ -95,6 +97,24 @@ fn a_port_where_nobody_listens_is_an_error_of_the_transport() {
             panic!("{error}")
         };
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    }
+}
+
+#[test]
+fn the_provider_of_the_credentials_is_asked_first() {
+    struct Empty;
+
+    impl SecretProvider for Empty {
+        async fn issue(&self) -> Result<IssuedSecret, IssueError> {
+            Err("no secret today".into())
+        }
+    }
+
+    for runtime in runtimes() {
+        let mut options = ConnectOptions::default();
+        options.config.credentials = Credentials::from_provider("", Empty);
+        let error = runtime.block_on(connect(options)).unwrap_err();
+        assert!(matches!(error, ConnectError::Provider(_)), "{error}");
     }
 }
 
