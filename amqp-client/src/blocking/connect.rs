@@ -10,8 +10,8 @@ use crate::options::ConnectOptions;
 use crate::reactor;
 
 impl Connection<Threaded> {
-    /// Connects by a URI or by options, in the order of hosts and rounds that `amqp_client::tokio::connect` has, and starts
-    /// the thread that moves the connection's octets. It ends with the connection. Names are looked up by the system's resolver, which
+    /// Connects by a URI or by options, whose page says [what is tried](ConnectOptions#what-is-tried), and starts the thread
+    /// that moves the connection's octets. It ends with the connection. Names are looked up by the system's resolver, which
     /// `connection_timeout` does not limit.
     ///
     /// ```no_run

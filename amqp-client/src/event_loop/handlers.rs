@@ -88,9 +88,9 @@ impl Handlers {
 }
 
 impl Handle {
-    /// Connects as the options say, and calls the handlers for what becomes of it: in the order of hosts and rounds that
-    /// `amqp_client::tokio::connect` has. Names are looked up by the system's resolver, for which the loop stands still: give
-    /// addresses where that matters.
+    /// Connects by a URI or by options, whose page says [what is tried](ConnectOptions#what-is-tried), and calls the handlers
+    /// for what becomes of it. Names are looked up by the system's resolver, for which the loop stands still: give addresses
+    /// where that matters.
     ///
     /// ```no_run
     /// # fn main() -> std::io::Result<()> {

@@ -45,6 +45,22 @@ settings! {
     /// # Ok::<(), amqp_client::UriError>(())
     /// ```
     ///
+    /// # What is tried
+    ///
+    /// By the `connect` of every adapter of this crate alike:
+    ///
+    /// Each host's name is looked up and each of its addresses tried, until one gives an open connection. After the last of
+    /// them there is a pause of `retry_delay`, and another round, as often as `connection_attempts` says. A failure does not
+    /// keep the next address from being tried whatever it is, a refused password included: servers may differ. Only a setting
+    /// that does not fit the protocol ends it all at once.
+    ///
+    /// A server that offers another revision of the protocol, or redirects to another host, is an attempt that failed, and a
+    /// last one unless [`protocol_fallback`](field@Self::protocol_fallback) or [`redirects`](field@Self::redirects) say
+    /// otherwise.
+    ///
+    /// A [provider](crate::SecretProvider) of the credentials is asked at the beginning of each round, for at most
+    /// `handshake_timeout`.
+    ///
     /// # URIs
     ///
     /// `amqp://user:password@host:port/vhost?key=value&key=value`, by RabbitMQ's URI specification. All but the scheme may

@@ -16,10 +16,8 @@ use crate::error::{ConnectError, ConnectionError};
 use crate::handle::Connection;
 use crate::options::{ConnectOptions, Host, TcpOptions};
 
-/// Connects over TCP by a URI or by options, in the order of hosts and rounds that
-#[cfg_attr(feature = "tokio", doc = "[`tokio::connect`](crate::tokio::connect)")]
-#[cfg_attr(not(feature = "tokio"), doc = "`amqp_client::tokio::connect`")]
-/// has, and gives the driver of the open connection: spawn it on the executor of your choice at once.
+/// Connects over TCP by a URI or by options, whose page says [what is tried](ConnectOptions#what-is-tried), and gives the
+/// driver of the open connection: spawn it on the executor of your choice at once.
 ///
 /// Dropping the future gives up the attempt.
 ///

@@ -15,19 +15,8 @@ use crate::error::{ConnectError, ConnectionError};
 use crate::handle::Connection;
 use crate::options::{ConnectOptions, Host, TcpOptions};
 
-/// Connects over TCP by a URI or by options, and spawns the driver on the current runtime.
-///
-/// Each host's name is looked up and each of its addresses tried, until one gives an open connection. After the last of
-/// them there is a pause of `retry_delay`, and another round, as often as `connection_attempts` says. A failure does not
-/// keep the next address from being tried whatever it is, a refused password included: servers may differ. Only a setting that
-/// does not fit the protocol ends it all at once.
-///
-/// A server that offers another revision of the protocol, or redirects to another host, is an attempt that failed, and a
-/// last one unless [`protocol_fallback`](field@ConnectOptions::protocol_fallback) or
-/// [`redirects`](field@ConnectOptions::redirects) say otherwise.
-///
-/// A [provider](crate::SecretProvider) of the credentials is asked at the beginning of each round, for at most
-/// `handshake_timeout`.
+/// Connects over TCP by a URI or by options, whose page says [what is tried](ConnectOptions#what-is-tried), and spawns the
+/// driver on the current runtime.
 ///
 /// Dropping the future gives up the attempt.
 ///
