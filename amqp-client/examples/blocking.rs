@@ -58,7 +58,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
     });
     let remote = connection.remote();
-    let other = std::thread::spawn(move || remote.run(|_| println!("hello from another thread")));
+    let other = std::thread::spawn(move || remote.send(|_| println!("hello from another thread")));
     let delivery = loop {
         connection.process_events(Duration::from_secs(1))?;
         if let Some(delivery) = channel.basic_get(&queue).call()? {

@@ -56,14 +56,14 @@ where
 }
 
 /// The connection of a program that blocks.
-impl<W: Blocking> Connection<W> {
+impl<S: Blocking> Connection<S> {
     /// Opens a channel.
     ///
     /// # Errors
     ///
     /// When the connection has ended or is [shutting down](Self::shutdown), all its channels are in use, or the server does
     /// not answer in time.
-    pub fn open_channel(&self) -> Result<Channel<W>, CallError> {
+    pub fn open_channel(&self) -> Result<Channel<S>, CallError> {
         let channel = self.style.wait(self.in_style(Async).open_channel())?;
         Ok(channel.in_style(self.style.clone()))
     }
@@ -106,7 +106,7 @@ impl<W: Blocking> Connection<W> {
 }
 
 /// The channel of a program that blocks.
-impl<W: Blocking> Channel<W> {
+impl<S: Blocking> Channel<S> {
     /// Sends any method that a client may send and that is answered, and returns its reply.
     ///
     /// # Errors
@@ -136,7 +136,7 @@ impl<W: Blocking> Channel<W> {
 }
 
 /// The publisher of a program that blocks.
-impl<W: Blocking> Publisher<W> {
+impl<S: Blocking> Publisher<S> {
     /// Waits until all publishes that the channel made before are settled.
     ///
     /// # Errors
@@ -148,7 +148,7 @@ impl<W: Blocking> Publisher<W> {
 }
 
 /// The outcome of a publish, for a program that blocks.
-impl<W: Blocking> Receipt<W> {
+impl<S: Blocking> Receipt<S> {
     /// Waits for the outcome.
     ///
     /// # Errors
@@ -163,7 +163,7 @@ impl<W: Blocking> Receipt<W> {
 }
 
 /// The outcomes of many publishes, for a program that blocks.
-impl<W: Blocking> Receipts<W> {
+impl<S: Blocking> Receipts<S> {
     /// Waits for all of them.
     ///
     /// # Errors
@@ -180,7 +180,7 @@ impl<W: Blocking> Receipts<W> {
 
 /// The consumer of a program that blocks: an iterator that ends as [`next`](Iterator::next) says in every style: an error
 /// once, when the consumer has ended, also if that was wanted; then `None`.
-impl<W: Blocking> Consumer<W> {
+impl<S: Blocking> Consumer<S> {
     /// The deliveries with a time-out: each item that is `None` says that nothing came for `limit`, and the iterator goes
     /// on.
     ///
@@ -198,7 +198,7 @@ impl<W: Blocking> Consumer<W> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn inactivity_timeout(&mut self, limit: Duration) -> Inactivity<'_, W> {
+    pub fn inactivity_timeout(&mut self, limit: Duration) -> Inactivity<'_, S> {
         Inactivity {
             consumer: self,
             limit,
@@ -226,7 +226,7 @@ impl<W: Blocking> Consumer<W> {
     }
 }
 
-impl<W: Blocking> Iterator for Consumer<W> {
+impl<S: Blocking> Iterator for Consumer<S> {
     type Item = Result<Delivery, ConsumerError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -237,12 +237,12 @@ impl<W: Blocking> Iterator for Consumer<W> {
 
 /// A consumer's deliveries, with a tick when none came for a time. Made by [`Consumer::inactivity_timeout`].
 #[derive(Debug)]
-pub struct Inactivity<'a, W: Blocking> {
-    consumer: &'a mut Consumer<W>,
+pub struct Inactivity<'a, S: Blocking> {
+    consumer: &'a mut Consumer<S>,
     limit: Duration,
 }
 
-impl<W: Blocking> Iterator for Inactivity<'_, W> {
+impl<S: Blocking> Iterator for Inactivity<'_, S> {
     type Item = Option<Result<Delivery, ConsumerError>>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -256,7 +256,7 @@ impl<W: Blocking> Iterator for Inactivity<'_, W> {
     }
 }
 
-impl<W: Blocking> Iterator for Events<W> {
+impl<S: Blocking> Iterator for Events<S> {
     type Item = ConnectionEvent;
 
     fn next(&mut self) -> Option<ConnectionEvent> {
@@ -265,7 +265,7 @@ impl<W: Blocking> Iterator for Events<W> {
     }
 }
 
-impl<W: Blocking> Iterator for Returns<W> {
+impl<S: Blocking> Iterator for Returns<S> {
     type Item = Returned;
 
     fn next(&mut self) -> Option<Returned> {

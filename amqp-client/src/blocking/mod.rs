@@ -32,3 +32,9 @@ pub type Consumer = crate::handle::Consumer<Threaded>;
 pub type Publisher = crate::handle::Publisher<Threaded>;
 /// The outcome of a publish.
 pub type Receipt = crate::handle::Receipt<Threaded>;
+/// The outcomes of many publishes.
+pub type Receipts = crate::handle::Receipts<Threaded>;
+/// The events of a [`Connection`].
+pub type Events = crate::handle::Events<Threaded>;
+/// The returned messages of a [`Channel`].
+pub type Returns = crate::handle::Returns<Threaded>;

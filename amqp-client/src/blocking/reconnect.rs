@@ -32,19 +32,19 @@ use crate::reconnect::{ReconnectionStrategy, Retries};
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Reconnecting<R, C, W> {
+pub struct Reconnecting<R, C, S> {
     retries: Retries<R>,
     connect: C,
     /// The events of the connection that was given.
-    open: Option<Events<W>>,
+    open: Option<Events<S>>,
     over: bool,
 }
 
-impl<R, C, W> Reconnecting<R, C, W>
+impl<R, C, S> Reconnecting<R, C, S>
 where
     R: ReconnectionStrategy,
-    C: FnMut() -> Result<Connection<W>, ConnectError>,
-    W: Blocking,
+    C: FnMut() -> Result<Connection<S>, ConnectError>,
+    S: Blocking,
 {
     /// Connections that `connect` makes. Nothing is done before the first is asked for.
     pub fn new(strategy: R, connect: C) -> Self {
@@ -57,13 +57,13 @@ where
     }
 }
 
-impl<R, C, W> Iterator for Reconnecting<R, C, W>
+impl<R, C, S> Iterator for Reconnecting<R, C, S>
 where
     R: ReconnectionStrategy,
-    C: FnMut() -> Result<Connection<W>, ConnectError>,
-    W: Blocking,
+    C: FnMut() -> Result<Connection<S>, ConnectError>,
+    S: Blocking,
 {
-    type Item = Result<Connection<W>, ConnectError>;
+    type Item = Result<Connection<S>, ConnectError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.over {

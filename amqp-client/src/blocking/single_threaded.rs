@@ -64,6 +64,12 @@ pub type Consumer = crate::handle::Consumer<Local>;
 pub type Publisher = crate::handle::Publisher<Local>;
 /// The outcome of a publish.
 pub type Receipt = crate::handle::Receipt<Local>;
+/// The outcomes of many publishes.
+pub type Receipts = crate::handle::Receipts<Local>;
+/// The events of a [`SingleThreaded`] connection.
+pub type Events = crate::handle::Events<Local>;
+/// The returned messages of a [`Channel`].
+pub type Returns = crate::handle::Returns<Local>;
 
 /// How deep closures that call [`process_events`](SingleThreaded::process_events) run in each other: the stack has an end.
 const NESTED: usize = 16;
@@ -374,9 +380,23 @@ impl Drop for Running<'_> {
 }
 
 impl Remote {
-    /// Runs `task` on the connection's thread, in its next [`process_events`](SingleThreaded::process_events), and wakes it
-    /// if it waits; false when the connection is gone. Closures of one remote run in their order.
-    pub fn run(&self, task: impl FnOnce(&SingleThreaded) + Send + 'static) -> bool {
+    /// Has `task` run on the connection's thread, in its next [`process_events`](SingleThreaded::process_events), and wakes it
+    /// if it waits; false when the connection is gone, and `task` is dropped. Closures of one thread run in their order.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// use amqp_client::blocking::SingleThreaded;
+    ///
+    /// let connection = SingleThreaded::connect("amqp://localhost")?;
+    /// let remote = connection.remote();
+    /// std::thread::spawn(move || remote.send(|connection| println!("{}", connection.state())));
+    /// connection.process_events(Duration::from_secs(5))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send(&self, task: impl FnOnce(&SingleThreaded) + Send + 'static) -> bool {
         let sent = self.sender.send(Box::new(task)).is_ok();
         self.waker.wake_by_ref();
         sent

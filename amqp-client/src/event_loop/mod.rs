@@ -91,6 +91,10 @@ pub type Publisher = crate::handle::Publisher<Handle>;
 pub type Receipt = crate::handle::Receipt<Handle>;
 /// The outcomes of many publishes.
 pub type Receipts = crate::handle::Receipts<Handle>;
+/// The events of a [`Connection`].
+pub type Events = crate::handle::Events<Handle>;
+/// The returned messages of a [`Channel`].
+pub type Returns = crate::handle::Returns<Handle>;
 
 /// A loop that waits for any number of connections and timers, and calls closures on its thread.
 ///

@@ -173,7 +173,7 @@ fn closures_from_other_threads_run_here_in_their_order() -> Outcome {
             thread::spawn(move || {
                 for number in 0..20 {
                     let sender = sender.clone();
-                    assert!(remote.run(move |connection| {
+                    assert!(remote.send(move |connection| {
                         assert_eq!(thread::current().id(), here);
                         assert!(connection.open_channel().is_ok());
                         sender.send((thread, number)).unwrap();
@@ -197,7 +197,7 @@ fn closures_from_other_threads_run_here_in_their_order() -> Outcome {
     let remote = connection.remote();
     connection.close()?;
     drop(connection);
-    assert!(!remote.run(|_| unreachable!("there is nothing to run it on")));
+    assert!(!remote.send(|_| unreachable!("there is nothing to run it on")));
     Ok(())
 }
 
@@ -210,7 +210,7 @@ fn a_closure_from_another_thread_ends_the_waiting_for_events() -> Outcome {
     let remote = connection.remote();
     let other = thread::spawn(move || {
         past(Duration::from_millis(100));
-        remote.run(|_| ())
+        remote.send(|_| ())
     });
     let begun = Instant::now();
     connection.process_events(LIMIT)?;
@@ -290,9 +290,9 @@ fn a_panic_passes_through_and_costs_no_other_closure() -> Outcome {
     connection.call_later(Duration::ZERO, |_| panic!("of a timer, which is meant"));
     connection.call_later(Duration::ZERO, note(&log, "timer"));
     let remote = connection.remote();
-    assert!(remote.run(|_| panic!("of a closure, which is meant")));
+    assert!(remote.send(|_| panic!("of a closure, which is meant")));
     let (sender, ran) = std::sync::mpsc::channel();
-    assert!(remote.run(move |_| sender.send(()).unwrap()));
+    assert!(remote.send(move |_| sender.send(()).unwrap()));
     let mut panics = 0;
     while log.borrow().is_empty() || ran.try_recv().is_err() {
         let turn = catch_unwind(AssertUnwindSafe(|| connection.process_events(LIMIT)));
