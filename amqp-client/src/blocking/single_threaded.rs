@@ -17,8 +17,8 @@ use crate::sans_io::State;
 
 /// A connection that one thread uses, and that has no other: octets move, and heartbeats with them, inside calls and in
 /// [`process_events`](Self::process_events). What a call sends leaves with it, as far as the socket takes it; an
-/// acknowledgement leaves with the call behind it. A program that computes for longer than two heartbeat intervals without
-/// any call is taken for dead by the server: [`ConnectionError::HeartbeatsMissed`].
+/// acknowledgement leaves with the call behind it. RabbitMQ takes a program for dead that computes for two to three
+/// heartbeat intervals without any call: [`ConnectionError::HeartbeatsMissed`].
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -6,7 +6,7 @@
 //!
 //! The driver is a task like any other, and sends the heartbeats. It stands still while too many workers of its runtime are
 //! blocked; one may be too many, also of several: that worker may be the one that waits for octets and timers on behalf of
-//! all. After three heartbeat intervals without a sign of life RabbitMQ drops the connection. So a handler that computes or
+//! all. After two to three heartbeat intervals without a sign of life RabbitMQ drops the connection. So a handler that computes or
 //! blocks for long must do so elsewhere:
 //!
 //! - in `tokio::task::spawn_blocking` or `tokio::task::block_in_place`, which tell the runtime;
