@@ -47,7 +47,8 @@
 //! - Connecting: [`ConnectOptions`] says where servers are, and is read from a URI; [`Config`] in it says what is wanted of
 //!   one connection; [`Credentials`] who connects; [`TlsOptions`] how to speak TLS. [`ConnectError`] lists what was tried.
 //! - Requests: each method of AMQP is one of [`Channel`], such as [`queue_declare`](Channel::queue_declare): names come
-//!   first, options by name, `.await` sends it and yields the reply. [`Channel::call`] sends any generated method.
+//!   first, options by name, `.await` sends it and yields the reply. [`Channel::call`] sends any generated method. Who names
+//!   their types finds them in [`request`].
 //! - Publishing: [`Channel::basic_publish`], or a [`Publisher`], which tells what becomes of each message.
 //! - Consuming: a [`Consumer`] is a stream of [`Delivery`]s; [`Channel::basic_get`] fetches one message.
 //! - Connections one after the other: [`Reconnecting`], by a [`ReconnectionStrategy`].
@@ -134,6 +135,7 @@ mod random;
 #[cfg(any(feature = "blocking", feature = "event-loop"))]
 mod reactor;
 mod reconnect;
+pub mod request;
 pub mod sans_io;
 mod secret;
 mod server_properties;
@@ -159,11 +161,9 @@ pub use error::{
     UnknownReason, Violation, explained,
 };
 pub use handle::{
-    Async, Begin, Blocking, Call, Caller, Channel, ConfirmSelect, Connection, ConnectionEvent, Consume,
-    Consumer, ConsumerError, DeadLetterStrategy, Delivery, Events, Get, GetMessage, HasArguments, NoWait,
-    Overflow, Publish, PublishConfirmed, PublishMessage, Publisher, QueueLeaderLocator, QueueMode, QueueType,
-    Receipt, Receipts, ReceiptsError, Request, Returns, SelectConfirms, SendNoWait, SendUnanswered, Settle,
-    StartConsumer, StreamOffset, Style, TooLarge, Unanswered, XMatch,
+    Async, Blocking, Channel, Connection, ConnectionEvent, Consumer, ConsumerError, DeadLetterStrategy,
+    Delivery, Events, Overflow, Publisher, QueueLeaderLocator, QueueMode, QueueType, Receipt, Receipts,
+    ReceiptsError, Request, Returns, Settle, StreamOffset, Style, TooLarge, XMatch,
 };
 #[cfg(feature = "opentelemetry")]
 pub use opentelemetry::OpenTelemetryPropagator;

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use amqp_client::protocol::v0_9_1::{Method, basic, confirm, constants};
 use amqp_client::protocol::{DeliveryTag, ShortStr};
-use amqp_client::{
-    Channel, ConfirmSelect, PublishError, Publisher, Receipt, Receipts, Request, UnknownReason,
-};
+use amqp_client::request::ConfirmSelect;
+use amqp_client::{Channel, PublishError, Publisher, Receipt, Receipts, Request, UnknownReason};
 
 use crate::confirms::word;
 use crate::peer::{Sent, channel_close, header_frame, method_frame};

@@ -5,10 +5,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use amqp_client::protocol::method;
+use amqp_client::request::{ConfirmSelect, Consume, Get, NoWait, Publish};
 use amqp_client::{
-    CallError, Channel, ConfirmSelect, ConnectError, ConnectOptions, Connection, ConnectionError,
-    ConnectionEvent, Consume, ConsumerError, Delivery, Get, NoWait, Publish, PublishError, Publisher,
-    Receipt, Receipts, ReceiptsError, Request, Returned, ShutdownError, Style,
+    CallError, Channel, ConnectError, ConnectOptions, Connection, ConnectionError, ConnectionEvent,
+    ConsumerError, Delivery, PublishError, Publisher, Receipt, Receipts, ReceiptsError, Request, Returned,
+    ShutdownError, Style,
 };
 
 use crate::stage::Outcome;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use amqp_client::protocol::method;
+use amqp_client::request::{ConfirmSelect, Consume, Get, NoWait, Publish};
 use amqp_client::{
-    Async, CallError, Channel, ConfirmSelect, Connection, ConnectionError, ConnectionEvent, Consume,
-    Consumer, ConsumerError, Delivery, Events, Get, NoWait, Publish, PublishError, Publisher, Receipt,
-    Receipts, ReceiptsError, Request, Returned, Returns, ShutdownError,
+    Async, CallError, Channel, Connection, ConnectionError, ConnectionEvent, Consumer, ConsumerError,
+    Delivery, Events, PublishError, Publisher, Receipt, Receipts, ReceiptsError, Request, Returned, Returns,
+    ShutdownError,
 };
 
 use crate::client::Client;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use amqp_client::protocol::method;
+use amqp_client::request::{ConfirmSelect, Consume, Get, NoWait, Publish};
 use amqp_client::{
-    self as amqp, CallError, ConfirmSelect, ConnectionError, ConnectionEvent, Consume, ConsumerError,
-    Delivery, Get, NoWait, Publish, PublishError, ReceiptsError, Request, Returned, ShutdownError,
+    self as amqp, CallError, ConnectionError, ConnectionEvent, ConsumerError, Delivery, PublishError,
+    ReceiptsError, Request, Returned, ShutdownError,
 };
 
 use crate::client::Client;

@@ -9,10 +9,10 @@ use amqp_client::event_loop::{
     Channel, Connection, EventLoop, Handle, Handlers, Publisher, Receipt, Receipts,
 };
 use amqp_client::protocol::method;
+use amqp_client::request::{ConfirmSelect, Consume, Get, NoWait, Publish};
 use amqp_client::{
-    CallError, ConfirmSelect, ConnectError, ConnectOptions, ConnectionError, ConnectionEvent, Consume,
-    ConsumerEnd, ConsumerError, Delivery, Get, NoWait, Publish, PublishError, ReceiptsError, Request,
-    Returned, ShutdownError,
+    CallError, ConnectError, ConnectOptions, ConnectionError, ConnectionEvent, ConsumerEnd, ConsumerError,
+    Delivery, PublishError, ReceiptsError, Request, Returned, ShutdownError,
 };
 
 use crate::client::Client;
