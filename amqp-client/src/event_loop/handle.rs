@@ -39,6 +39,10 @@ pub(super) struct Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timer(TaskId);
 
+/// A closure that is called whenever something happens, to [unregister](Handle::unregister) it by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Registration(TaskId);
+
 impl SealedStyle for Handle {}
 impl Style for Handle {}
 
@@ -118,6 +122,22 @@ impl Handle {
         self.0.tasks.take(timer.0).is_some()
     }
 
+    /// Takes a closure back that is called whenever something happens, such as [`on_flow`](super::Channel::on_flow)'s: it is
+    /// called no more, also for what has happened already. False when it was taken back before, or nothing more could happen.
+    /// It may be done in the closure itself, which is dropped when it returns. To replace a closure, register another.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(channel: amqp_client::event_loop::Channel) {
+    /// let first = channel.on_flow(|_, active| println!("publishing goes on: {active}"));
+    /// channel.event_loop().unregister(first);
+    /// channel.on_flow(|channel, active| println!("on {}: {active}", channel.id()));
+    /// # }
+    /// ```
+    pub fn unregister(&self, registration: Registration) -> bool {
+        self.0.tasks.remove(registration.0)
+    }
+
     /// Ends [`run`](super::EventLoop::run) when the closure that is called now returns; what waits is called when it runs
     /// again. Without effect outside of it.
     pub fn stop(&self) {
@@ -189,14 +209,16 @@ impl Handle {
         source: S,
         lasting: bool,
         call: impl FnMut(&S, S::Item) -> Poll<()> + 'static,
-    ) {
+    ) -> Registration {
         let place = self.place(Turn::Each);
+        let registration = Registration(place.id);
         let waker = place.waker();
         let waiting = source.watch(&Context::from_waker(&waker));
         self.0.tasks.put(place, Each::new(source, call), lasting);
         for _ in 0..waiting {
             waker.wake_by_ref();
         }
+        registration
     }
 
     /// Polls a future here and now, and calls `then` from the loop when it is ready.

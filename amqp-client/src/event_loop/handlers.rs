@@ -4,7 +4,7 @@ use std::fmt;
 use std::task::{Context, Poll, Waker};
 
 use super::causes::{TaskId, Turn};
-use super::{Connection, Handle};
+use super::{Connection, Handle, Registration};
 use crate::connect;
 use crate::error::{ConnectError, ConnectionError};
 use crate::handle::{ConnectionEvent, Events};
@@ -20,7 +20,8 @@ type OnUnblocked = Box<dyn FnMut(&Connection)>;
 /// What to call when something happens to a connection; nothing, unless it is said. What happens to a channel is said to the
 /// [channel](super::Channel).
 ///
-/// Either `on_open_error` or `on_open` is called, once; `on_close` once after `on_open`.
+/// Either `on_open_error` or `on_open` is called, once; `on_close` once after `on_open`. What may have to be replaced is
+/// registered on the [connection](super::Connection::on_close) itself, when it is open.
 ///
 /// ```no_run
 /// # fn main() -> std::io::Result<()> {
@@ -185,6 +186,52 @@ impl Handlers {
         if let Some(on_open) = on_open {
             on_open(connection);
         }
+    }
+}
+
+/// What happens to the connection of an event loop. Each of these may be registered any number of times, beside what was
+/// given to [`connect`](Handle::connect); the closures are called in the order in which they were registered, and none keeps
+/// the connection open.
+impl Connection {
+    /// Calls `call` whenever the server blocks publishing (connection.blocked), with its reason.
+    pub fn on_blocked(&self, mut call: impl FnMut(&Self, &str) + 'static) -> Registration {
+        self.on_event(move |connection, event| {
+            if let ConnectionEvent::Blocked { reason } = event {
+                call(connection, reason);
+            }
+        })
+    }
+
+    /// Calls `call` whenever publishing may go on (connection.unblocked).
+    pub fn on_unblocked(&self, mut call: impl FnMut(&Self) + 'static) -> Registration {
+        self.on_event(move |connection, event| {
+            if let ConnectionEvent::Unblocked = event {
+                call(connection);
+            }
+        })
+    }
+
+    /// Calls `call` when the connection is over, and tells why; see [`Handlers::on_close`]. One that is over already is told
+    /// of too.
+    pub fn on_close(&self, call: impl FnOnce(&Handle, ConnectionError) + 'static) -> Registration {
+        let mut call = Some(call);
+        self.events().for_each(move |handle, event| {
+            if let ConnectionEvent::Closed(error) = event
+                && let Some(call) = call.take()
+            {
+                call(handle, error);
+            }
+        })
+    }
+
+    /// Calls `call` with each event while something else keeps the connection open.
+    fn on_event(&self, mut call: impl FnMut(&Self, &ConnectionEvent) + 'static) -> Registration {
+        let weak = self.downgrade();
+        self.events().for_each(move |_, event| {
+            if let Some(connection) = weak.upgrade() {
+                call(&connection, &event);
+            }
+        })
     }
 }
 

@@ -39,6 +39,8 @@
 //! - Any method may be called in any of them: closing the connection in one of its deliveries, consuming in a continuation,
 //!   connecting again behind the end, dropping every handle. What that causes is called behind what waits already.
 //! - No lock is held and nothing is borrowed meanwhile.
+//! - One that is called whenever something happens may be registered beside others, and
+//!   [taken back](Handle::unregister), to replace it or for good.
 //!
 //! # Who waits for whom
 //!
@@ -49,8 +51,9 @@
 //! # What keeps a connection open
 //!
 //! As in every style a connection is closed, in order, when the last handle on it is dropped, and a channel likewise. A
-//! continuation or a consumer that waits holds its channel. What [`Handlers`] and `on_return`, `on_flow`, `on_cancel` and `on_close` of a
-//! [channel](Channel) wait for holds nothing. When nothing is left to call anything, the loop ends by itself.
+//! continuation or a consumer that waits holds its channel. What [`Handlers`] wait for, and the methods `on_…` of a
+//! [connection](Connection) and of a [channel](Channel), holds nothing. When nothing is left to call anything, the loop ends
+//! by itself.
 
 mod causes;
 mod each;
@@ -69,7 +72,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use embedded::Embedded;
-pub use handle::{Handle, Timer};
+pub use handle::{Handle, Registration, Timer};
 pub use handlers::{Attempt, Handlers};
 pub use mio;
 pub use operations::Operation;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use amqp_protocol::method::{self, Arguments};
 
-use super::{Channel, Connection, Handle, Publisher};
+use super::{Channel, Connection, Handle, Publisher, Registration};
 use crate::error::{CallError, ChannelError, ConnectionError, PublishError, ShutdownError};
 use crate::handle::{Async, ConnectionEvent, Detached, Request};
 use crate::sans_io::{ConsumerEnd, Returned};
@@ -161,17 +161,17 @@ impl Channel {
 
     /// Calls `call` whenever the server stops publishing on the channel (`false`), or lets it go on (channel.flow). The
     /// library does so by itself: publishes wait meanwhile.
-    pub fn on_flow(&self, mut call: impl FnMut(&Self, bool) + 'static) {
+    pub fn on_flow(&self, mut call: impl FnMut(&Self, bool) + 'static) -> Registration {
         self.on_event(move |channel, event| {
             if let ConnectionEvent::Flow { active, .. } = event {
                 call(channel, active);
             }
-        });
+        })
     }
 
     /// Calls `call` with the tag of each consumer that ends for a reason other than this program or the end of the channel: the
     /// server cancelled it, or it overflowed. The consumer's own closure is told too.
-    pub fn on_cancel(&self, mut call: impl FnMut(&Self, &str, ConsumerEnd) + 'static) {
+    pub fn on_cancel(&self, mut call: impl FnMut(&Self, &str, ConsumerEnd) + 'static) -> Registration {
         self.on_event(move |channel, event| {
             if let ConnectionEvent::ConsumerEnded {
                 consumer_tag, reason, ..
@@ -179,23 +179,23 @@ impl Channel {
             {
                 call(channel, &consumer_tag.to_str_lossy(), reason);
             }
-        });
+        })
     }
 
     /// Calls `call` with each message that the server returns and that belongs to no [`Receipt`](super::Receipt).
-    pub fn on_return(&self, mut call: impl FnMut(&Self, Returned) + 'static) {
+    pub fn on_return(&self, mut call: impl FnMut(&Self, Returned) + 'static) -> Registration {
         let weak = self.downgrade();
         self.style.spawn_each(self.returned(), true, move |_, returned| {
             if let Some(channel) = weak.upgrade() {
                 call(&channel, returned);
             }
             Poll::Pending
-        });
+        })
     }
 
     /// Calls `call` when the channel is over, and tells why: [`ChannelError::Closed`] when this program closed it. Whatever
-    /// waited on the channel was told before, its consumers included.
-    pub fn on_close(&self, call: impl FnOnce(&Handle, ChannelError) + 'static) {
+    /// waited on the channel was told before, its consumers included. One that is over already is told of too.
+    pub fn on_close(&self, call: impl FnOnce(&Handle, ChannelError) + 'static) -> Registration {
         let (handle, mut call) = (self.style.clone(), Some(call));
         self.style.spawn_each(self.events(), true, move |_, event| {
             let reason = match event {
@@ -207,11 +207,11 @@ impl Channel {
                 call(&handle, reason);
             }
             Poll::Ready(())
-        });
+        })
     }
 
     /// Calls `call` with each event of the channel until its end, and does not keep it open.
-    fn on_event(&self, mut call: impl FnMut(&Self, ConnectionEvent) + 'static) {
+    fn on_event(&self, mut call: impl FnMut(&Self, ConnectionEvent) + 'static) -> Registration {
         let weak = self.downgrade();
         self.style.spawn_each(self.events(), true, move |_, event| {
             let over = matches!(
@@ -222,7 +222,7 @@ impl Channel {
                 call(&channel, event);
             }
             if over { Poll::Ready(()) } else { Poll::Pending }
-        });
+        })
     }
 
     fn operation<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Operation<Self, T> {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use super::causes::Turn;
 use super::each::{Consuming, Stage};
 use super::handle::start;
-use super::{Channel, Consumer, Handle, Publisher, Receipt, Receipts};
+use super::{Channel, Consumer, Handle, Publisher, Receipt, Receipts, Registration};
 use crate::error::{CallError, PublishError};
 use crate::handle::{
     Begin, Caller, ConnectionEvent, Consume, ConsumerError, Delivery, Detach, Detached, Events, NoWait,
@@ -197,23 +197,23 @@ impl Receipts {
 
 impl Events<Handle> {
     /// Calls `call` with each event, up to the end of the connection.
-    pub fn for_each(self, mut call: impl FnMut(&Handle, ConnectionEvent) + 'static) {
+    pub fn for_each(self, mut call: impl FnMut(&Handle, ConnectionEvent) + 'static) -> Registration {
         let handle = self.style.clone();
         handle.spawn_each(self, true, move |events, event| {
             let over = matches!(event, ConnectionEvent::Closed(_));
             call(&events.style, event);
             if over { Poll::Ready(()) } else { Poll::Pending }
-        });
+        })
     }
 }
 
 impl Returns<Handle> {
     /// Calls `call` with each returned message, and keeps the channel open; [`Channel::on_return`] does not.
-    pub fn for_each(self, mut call: impl FnMut(&Channel, Returned) + 'static) {
+    pub fn for_each(self, mut call: impl FnMut(&Channel, Returned) + 'static) -> Registration {
         let handle = self.channel.style.clone();
         handle.spawn_each(self, true, move |returns, returned| {
             call(&returns.channel, returned);
             Poll::Pending
-        });
+        })
     }
 }

@@ -15,6 +15,8 @@ use super::causes::{Causes, TaskId, TaskWaker, Turn};
 pub(super) struct Tasks {
     by_id: RefCell<HashMap<TaskId, Task>>,
     next: Cell<TaskId>,
+    /// The one that runs now, unless it is to be dropped behind that.
+    running: Cell<Option<TaskId>>,
     /// Whether there is no loop any more.
     over: Cell<bool>,
 }
@@ -67,6 +69,15 @@ impl Tasks {
         self.by_id.borrow_mut().remove(&id)
     }
 
+    /// Ends a task; one that is running, as soon as it returns. False when it was over.
+    pub(super) fn remove(&self, id: TaskId) -> bool {
+        let runs = self.running.get() == Some(id);
+        if runs {
+            self.running.set(None);
+        }
+        runs || self.take(id).is_some()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.by_id.borrow().is_empty()
     }
@@ -75,6 +86,7 @@ impl Tasks {
     /// like with all others.
     pub(super) fn run(&self, id: TaskId) {
         let Some(task) = self.take(id) else { return };
+        self.running.set(Some(id));
         let mut running = Running {
             tasks: self,
             id,
@@ -112,7 +124,9 @@ impl Running<'_> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
+        let wanted = self.tasks.running.take().is_some();
         if self.stays
+            && wanted
             && let Some(task) = self.task.take()
         {
             self.tasks.by_id.borrow_mut().insert(self.id, task);

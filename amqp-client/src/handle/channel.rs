@@ -145,7 +145,7 @@ impl<S: Style> Channel<S> {
     /// What happens to the channel.
     pub(crate) fn events(&self) -> Events {
         let shared = &self.handle.connection.shared;
-        Events::of(shared, Async, Some(self.id()))
+        Events::of(shared, Async, Some(self.handle.key))
     }
 
     pub(crate) fn send_now<M: Arguments>(&self, method: &M) -> Result<(), CallError> {

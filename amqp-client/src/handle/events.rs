@@ -14,7 +14,7 @@ use super::shared::Shared;
 use super::style::{Async, Style};
 use super::waiting::set_waker;
 use crate::error::{ChannelError, ConnectionError};
-use crate::sans_io::{ConsumerEnd, Event, State};
+use crate::sans_io::{ChannelKey, ConsumerEnd, Event, State};
 
 /// How many events are kept for a subscriber that does not take them.
 const CAPACITY: usize = 256;
@@ -87,11 +87,15 @@ impl<S: Style> Events<S> {
         Self::of(shared, style, None)
     }
 
-    /// Those of one channel, if one is given, and the end of the connection.
-    pub(super) fn of(shared: &Arc<Shared>, style: S, channel: Option<ChannelId>) -> Self {
+    /// Those of one channel, if one is given, and the end of the connection. What is over already is told at once.
+    pub(super) fn of(shared: &Arc<Shared>, style: S, channel: Option<ChannelKey>) -> Self {
         let number = shared.with(|inner| {
-            let over = (inner.core.state() == State::Closed).then(|| inner.closed_event());
-            inner.subscribers.add(over, channel)
+            let over = if inner.core.state() == State::Closed {
+                Some(inner.closed_event())
+            } else {
+                channel.and_then(|key| channel_ended(key.id(), inner.core.channel_error(key)?))
+            };
+            inner.subscribers.add(over, channel.map(|key| key.id()))
         });
         Self {
             style,
@@ -264,6 +268,12 @@ impl Subscriber {
     }
 }
 
+/// The end of a channel, unless its connection's is told in its place.
+fn channel_ended(channel: ChannelId, reason: ChannelError) -> Option<ConnectionEvent> {
+    let alone = !matches!(reason, ChannelError::Connection(_));
+    alone.then_some(ConnectionEvent::ChannelEnded { channel, reason })
+}
+
 /// What subscribers are told of an event of the core, if anything. The end is told apart, with its reason.
 pub(super) fn of_core(event: &Event) -> Option<ConnectionEvent> {
     Some(match event {
@@ -279,14 +289,7 @@ pub(super) fn of_core(event: &Event) -> Option<ConnectionEvent> {
         },
         Event::ReadingPaused => ConnectionEvent::ReadingPaused,
         Event::ReadingResumed => ConnectionEvent::ReadingResumed,
-        Event::ChannelEnded {
-            reason: ChannelError::Connection(_),
-            ..
-        } => return None,
-        Event::ChannelEnded { channel, reason } => ConnectionEvent::ChannelEnded {
-            channel: channel.id(),
-            reason: reason.clone(),
-        },
+        Event::ChannelEnded { channel, reason } => return channel_ended(channel.id(), reason.clone()),
         Event::ConsumerEnded {
             channel,
             consumer_tag,

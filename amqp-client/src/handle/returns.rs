@@ -87,7 +87,7 @@ impl<S: Style> Returns<S> {
 impl<S> Channel<S> {
     pub(crate) fn returned(&self) -> Feed {
         let number = self.handle.with(|inner, key| {
-            let ended = inner.core.channel_is_over(key);
+            let ended = inner.core.channel_error(key).is_some();
             inner.returns.add(key, ended)
         });
         Feed {

@@ -87,9 +87,9 @@ impl Connection {
         self.forget_confirms(key);
     }
 
-    /// Whether nothing can be sent on this channel any more.
-    pub fn channel_is_over(&mut self, key: ChannelKey) -> bool {
-        self.channel(key).is_err()
+    /// Why nothing can be sent on this channel any more; `None` as long as something can.
+    pub fn channel_error(&mut self, key: ChannelKey) -> Option<ChannelError> {
+        self.channel(key).err()
     }
 
     /// The channel of this key, while it is not over.

@@ -10,6 +10,7 @@ use amqp_client::event_loop::{Channel, Connection, EventLoop, Handle, Handlers};
 mod connecting;
 mod embedding;
 mod ending;
+mod handlers;
 mod order;
 mod reentrancy;
 mod server;

@@ -245,7 +245,7 @@ fn a_refused_access_is_a_channel_that_the_server_closed() {
         panic!("open")
     };
     assert_eq!(close.method, Some(MethodId::new(30, 10)));
-    assert!(peer.core.channel_is_over(key));
+    assert!(peer.core.channel_error(key).is_some());
     // Its number is free for a channel that is asked for anew.
     assert_eq!(open_channel(&mut peer).id(), key.id());
 }
