@@ -9,7 +9,8 @@ use std::time::Duration;
 use amqp_protocol::method::{self, Arguments};
 
 use super::{Channel, Connection, Handle, Publisher, Registration};
-use crate::error::{CallError, ChannelError, ConnectionError, PublishError, ShutdownError};
+use crate::connect::Network;
+use crate::error::{CallError, ChannelError, ConnectionError, PublishError, RefreshError, ShutdownError};
 use crate::handle::{Async, ConnectionEvent, Detached, Request};
 use crate::sans_io::{ConsumerEnd, Returned};
 use crate::secret::Secret;
@@ -103,6 +104,32 @@ impl Connection {
         let connection = self.in_style(Async);
         let (secret, reason) = (new_secret.into(), reason.to_owned());
         self.operation(async move { connection.update_secret(secret, &reason).await })
+    }
+
+    /// Replaces the secret that the [provider](crate::SecretProvider) of the connection's credentials issued before it
+    /// expires, again and again, until the connection ends: after four fifths of its lifetime, and where that fails, after half
+    /// of what is left. It ends at once when the credentials have no secret that expires, and fails when one has expired and
+    /// could not be replaced; on AMQP 0-8, which cannot replace one, at the first attempt. It does not keep the connection open.
+    ///
+    /// The provider is asked on the loop's thread, by the loop: nothing that it awaits may need another runtime.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(connection: amqp_client::event_loop::Connection) {
+    /// connection.keep_secret_fresh().then(|_, kept| {
+    ///     if let Err(error) = kept {
+    ///         eprintln!("the secret has expired: {error}");
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn keep_secret_fresh(&self) -> Operation<Handle, Result<(), RefreshError>> {
+        let handle = self.style.clone();
+        let keep = self.in_style(Async).keep_secret_fresh(move |time| {
+            let handle = handle.clone();
+            async move { handle.sleep(time).await }
+        });
+        Operation::new(self.style.clone(), &self.style, keep)
     }
 
     fn operation<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Operation<Self, T> {

@@ -13,6 +13,7 @@ mod ending;
 mod handlers;
 mod order;
 mod reentrancy;
+mod secrets;
 mod server;
 mod timers;
 mod turns;
