@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use amqp_client::ConnectOptions;
 use amqp_client::event_loop::{Channel, Connection, EventLoop, Handle, Handlers};
 
+mod callbacks;
 mod connecting;
 mod embedding;
 mod ending;
