@@ -20,6 +20,8 @@ use crate::client::Client;
 /// A connection and its loop, which comes to its end behind it.
 pub(crate) struct Calling {
     connection: Connection,
+    /// What its handlers were called with since somebody asked for it.
+    events: Inbox<ConnectionEvent>,
     over: Inbox<ConnectionError>,
     event_loop: Loop,
 }
@@ -27,17 +29,28 @@ pub(crate) struct Calling {
 impl Calling {
     pub(crate) fn connect(options: ConnectOptions) -> Result<Self, ConnectError> {
         let event_loop = Loop(RefCell::new(EventLoop::new().expect("a loop")));
-        let over = Inbox::default();
+        let (events, over) = (Inbox::default(), Inbox::default());
         let connection = event_loop.wait(|connected| {
             let (opened, failed, over) = (connected.clone(), connected, over.clone());
+            let [blocked, unblocked, closed] = [(); 3].map(|()| events.clone());
             let handlers = Handlers::new()
                 .on_open(move |connection| opened.put(Ok(connection.clone())))
                 .on_open_error(move |_, error| failed.put(Err(error)))
-                .on_close(move |_, error| over.put(error));
+                .on_blocked(move |_, reason| {
+                    let reason = reason.into();
+                    blocked.put(ConnectionEvent::Blocked { reason });
+                })
+                .on_unblocked(move |_| unblocked.put(ConnectionEvent::Unblocked))
+                .on_close(move |_, error| {
+                    closed.put(ConnectionEvent::Closed(error.clone()));
+                    closed.end();
+                    over.put(error);
+                });
             event_loop.0.borrow().connect(options, handlers);
         })?;
         Ok(Self {
             connection,
+            events,
             over,
             event_loop,
         })
@@ -257,17 +270,15 @@ impl Client for Calling {
         Ok(rest.filter(|next| !wanted(next)).collect())
     }
 
-    fn events(&self, _: &Channel) -> Inbox<ConnectionEvent> {
-        let inbox = Inbox::default();
-        let kept = inbox.clone();
-        self.connection.events().for_each(move |_, event| {
-            let over = matches!(event, ConnectionEvent::Closed(_));
-            kept.put(event);
-            if over {
-                kept.end();
-            }
+    /// Those that closures are called for.
+    fn events(&self, channel: &Channel) -> Inbox<ConnectionEvent> {
+        self.events.0.borrow_mut().clear();
+        let kept = self.events.clone();
+        channel.on_flow(move |channel, active| {
+            let channel = channel.id();
+            kept.put(ConnectionEvent::Flow { channel, active });
         });
-        inbox
+        self.events.clone()
     }
 
     async fn event(&self, events: &mut Inbox<ConnectionEvent>) -> Option<ConnectionEvent> {
