@@ -4,6 +4,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -368,12 +369,16 @@ impl<T> Driver<T> {
 
     /// Ends the connection, if it is not over.
     pub(crate) fn abandon(&mut self) {
-        self.trace.span().in_scope(|| {
-            self.shared
-                .with(|inner| inner.core.abandon(inner.now(), ConnectionError::DriverDropped));
-            self.reporter.report(&self.shared);
-            self.trace.tell(&Context::from_waker(Waker::noop()), &self.shared);
-        });
+        self.shared
+            .with(|inner| inner.core.abandon(inner.now(), ConnectionError::DriverDropped));
+        // Recorders and subscribers are others' code. It may be their panic that ends the driver, and a second one would end
+        // the program.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            self.trace.span().in_scope(|| {
+                self.reporter.report(&self.shared);
+                self.trace.tell(&Context::from_waker(Waker::noop()), &self.shared);
+            });
+        }));
     }
 }
 

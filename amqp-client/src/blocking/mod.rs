@@ -2,7 +2,7 @@
 //!
 //! | | [`Connection`] | [`SingleThreaded`] |
 //! |---|---|---|
-//! | threads | one of its own moves octets, and ends with the connection | none |
+//! | threads | one of its own, `amqp-client`, moves octets, and ends with the connection | none |
 //! | heartbeats | leave whatever the program does | leave in calls, and in [`process_events`](SingleThreaded::process_events) |
 //! | handles | any thread may use them | stay on their thread: the compiler sees to it |
 //! | other threads | call | send closures by a [`Remote`] |
