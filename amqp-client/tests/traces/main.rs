@@ -371,10 +371,10 @@ fn the_page_lists_what_is_told_and_nothing_of_it_is_secret() {
     calls_and_publishes(&recorder);
     deliveries(&recorder);
     orderly_close(&recorder);
-    // Nobody listens on this port.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // Nobody else gets the port, and nobody listens on it.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let url = format!("amqp://guest:{PASSWORD}@{}", closed.local_addr().unwrap());
-    drop(closed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
