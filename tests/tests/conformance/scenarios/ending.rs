@@ -13,7 +13,7 @@ use crate::client::{Adapter, Client};
 use crate::stage::{LIMIT, Outcome, options};
 
 /// What a busy machine adds to a time-out.
-const SLACK: Duration = Duration::from_secs(5);
+const SLACK: Duration = Duration::from_secs(20);
 
 pub(crate) async fn close_by_server<A: Adapter>() -> Outcome {
     let place = Place::new::<A>().await?;

@@ -14,6 +14,9 @@ use crate::stage::Outcome;
 
 pub(crate) async fn flow<A: Adapter>() -> Outcome {
     let peer = Peer::start(|session| {
+        // Whoever asks for events is not told of what was before: the client says when it listens.
+        session.hear::<queue::Declare<'_>>()?;
+        session.say(1, &declare_ok("q"))?;
         session.say(1, &channel::Flow { active: false })?;
         session.hear::<channel::FlowOk>()?;
         // The publish that was held back too long is not among what comes; calls are.
@@ -32,6 +35,7 @@ pub(crate) async fn flow<A: Adapter>() -> Outcome {
     let client = A::connect(options).await?;
     let channel = client.open_channel().await?;
     let mut events = client.events(&channel);
+    client.call(channel.queue_declare("q")).await?;
     until(&client, &mut events, |event| {
         matches!(event, ConnectionEvent::Flow { active: false, .. })
     })

@@ -16,6 +16,7 @@ use amqp_client::{
 };
 
 use crate::client::Client;
+use crate::stage::LIMIT;
 
 /// A connection and its loop, which comes to its end behind it.
 pub(crate) struct Calling {
@@ -85,7 +86,7 @@ impl Loop {
 impl Drop for Loop {
     /// As a program would run it, unless the scenario fails, which leaves connections open.
     fn drop(&mut self) {
-        let limit = Instant::now() + Duration::from_secs(5);
+        let limit = Instant::now() + LIMIT / 2;
         while !self.0.borrow().is_idle() && Instant::now() < limit {
             self.turn(limit - Instant::now());
         }
