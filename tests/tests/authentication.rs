@@ -64,13 +64,11 @@ async fn a_wrong_password_is_its_own_error_by_every_mechanism_and_without_the_ca
     let mut options = options();
     options.config.credentials = Credentials::plain("guest", "wr0ng");
     options.config.client_properties = FieldTable::new().with("capabilities", FieldTable::new()).unwrap();
-    let start = Instant::now();
-    let error = connect_by(options.clone()).await.unwrap_err();
+    let error = connect_by(options).await.unwrap_err();
     assert!(
         matches!(&error, ConnectionError::AuthenticationRefused { close: None }),
         "{error}"
     );
-    assert!(start.elapsed() < options.config.handshake_timeout);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What goes wrong against a real broker, and what it is called: each failure is its own error, within its own time.
 
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use amqp_client::protocol::v0_9_1::{constants, queue};
 use amqp_client::{
@@ -9,6 +9,7 @@ use amqp_client::{
     ConsumerError, Credentials, State,
 };
 use amqp_tests::broker::Broker;
+use tokio::net::TcpSocket;
 
 fn options() -> ConnectOptions {
     Broker::shared().url().parse().unwrap()
@@ -33,8 +34,8 @@ async fn own_queue(channel: &Channel) -> Result<String, CallError> {
 async fn a_wrong_password_is_refused_at_once() {
     let mut options = options();
     options.config.credentials = Credentials::plain("guest", "wrong");
-    let start = Instant::now();
     let error = connect(options).await.unwrap_err();
+    // Without the capability `authentication_failure_close` the broker would wait for 3 seconds, and send no close.
     assert!(
         matches!(&error, ConnectionError::AuthenticationRefused { close: Some(_) }),
         "{error}"
@@ -45,8 +46,6 @@ async fn a_wrong_password_is_refused_at_once() {
             .starts_with("authentication refused: 403 ACCESS_REFUSED: "),
         "{error}"
     );
-    // Without the capability `authentication_failure_close` the broker would wait for 3 seconds.
-    assert!(start.elapsed() < Duration::from_secs(3));
 }
 
 #[tokio::test]
@@ -71,7 +70,7 @@ async fn a_port_that_nobody_listens_on_and_a_server_that_says_nothing() {
     let port = listener.local_addr().unwrap().port();
     let mut silent: ConnectOptions = format!("amqp://127.0.0.1:{port}").parse().unwrap();
     silent.config.handshake_timeout = Duration::from_millis(200);
-    let error = connect(silent.clone()).await.unwrap_err();
+    let error = connect(silent).await.unwrap_err();
     let timed_out = matches!(
         error,
         ConnectionError::HandshakeTimedOut {
@@ -79,8 +78,13 @@ async fn a_port_that_nobody_listens_on_and_a_server_that_says_nothing() {
         }
     );
     assert!(timed_out, "{error}");
-    drop(listener);
-    let error = connect(silent).await.unwrap_err();
+    // Nobody else gets the port, and nobody listens on it.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let closed: ConnectOptions = format!("amqp://{}", socket.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    let error = connect(closed).await.unwrap_err();
     let ConnectionError::Transport(error) = error else {
         panic!("{error}")
     };
