@@ -11,29 +11,31 @@ use amqp_client::protocol::v0_9_1::connection;
 use amqp_client::protocol::{ChannelId, FieldTable, LongStr};
 use amqp_client::{ConnectionError, State};
 
-use crate::support::connect;
+use crate::support::{LIMIT, connect};
 
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(500);
+/// For servers that let it pass: what they do say is there long before, also on a busy machine.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a busy machine adds to a time-out.
-const SLACK: Duration = Duration::from_secs(3);
+const SLACK: Duration = Duration::from_secs(20);
 
-/// Connects to a server that does this with its first client, and gives the error and how long it took.
-async fn meet(server: impl FnOnce(TcpStream) + Send + 'static) -> (ConnectionError, Duration) {
+/// Connects to a server that does this with its first client, and gives the error.
+async fn meet(
+    handshake_timeout: Duration,
+    server: impl FnOnce(TcpStream) + Send + 'static,
+) -> ConnectionError {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("amqp://{}", listener.local_addr().unwrap());
     let serving = thread::spawn(move || server(listener.accept().unwrap().0));
-    let start = Instant::now();
     let error = connect(&url, |config| {
-        config.handshake_timeout = HANDSHAKE_TIMEOUT;
-        config.close_timeout = HANDSHAKE_TIMEOUT;
+        config.handshake_timeout = handshake_timeout;
+        config.close_timeout = handshake_timeout;
     })
     .await
     .unwrap_err();
-    let took = start.elapsed();
     tokio::task::spawn_blocking(|| serving.join().unwrap())
         .await
         .unwrap();
-    (error, took)
+    error
 }
 
 /// The first frames of an honest server.
@@ -59,38 +61,41 @@ fn drain(mut stream: TcpStream) {
 
 #[tokio::test]
 async fn pitfall_24_silence_at_any_step_of_the_handshake_ends_in_time() {
-    for (steps, expected) in [State::AwaitingStart, State::AwaitingTune, State::AwaitingOpenOk]
-        .into_iter()
-        .enumerate()
-    {
-        let (error, took) = meet(move |mut stream| {
+    let silent = async |steps: usize, expected| {
+        let start = Instant::now();
+        let error = meet(HANDSHAKE_TIMEOUT, move |mut stream| {
             stream.write_all(&honest()[..steps].concat()).unwrap();
             drain(stream);
-        })
-        .await;
-        let ConnectionError::HandshakeTimedOut { state } = error else {
-            panic!("{error:?}")
+        });
+        let ConnectionError::HandshakeTimedOut { state } = error.await else {
+            panic!("it is not silent")
         };
         assert_eq!(state, expected);
+        let took = start.elapsed();
         assert!(
             (HANDSHAKE_TIMEOUT..HANDSHAKE_TIMEOUT + SLACK).contains(&took),
             "{took:?}"
         );
-    }
+    };
+    tokio::join!(
+        silent(0, State::AwaitingStart),
+        silent(1, State::AwaitingTune),
+        silent(2, State::AwaitingOpenOk),
+    );
 }
 
 #[tokio::test]
 async fn pitfall_24_a_server_that_hangs_up_at_any_step_is_a_typed_error() {
     for steps in 0..=2 {
-        let (error, took) = meet(move |mut stream| {
+        let error = meet(LIMIT, move |mut stream| {
             stream.write_all(&honest()[..steps].concat()).unwrap();
             // Read, so that the end is no reset.
             let expected = if steps == 0 { 8 } else { 9 };
             stream.read_exact(&mut vec![0; expected]).unwrap();
             stream.shutdown(std::net::Shutdown::Write).unwrap();
             drain(stream);
-        })
-        .await;
+        });
+        let error = error.await;
         let typed = match error {
             // Some servers refuse credentials like this.
             ConnectionError::AuthenticationRefused { close: None } => steps == 1,
@@ -98,15 +103,14 @@ async fn pitfall_24_a_server_that_hangs_up_at_any_step_is_a_typed_error() {
             _ => false,
         };
         assert!(typed, "{steps}: {error:?}");
-        assert!(took < HANDSHAKE_TIMEOUT + SLACK, "{took:?}");
     }
 }
 
 #[tokio::test]
 async fn pitfall_24_a_server_that_talks_for_ever_is_given_up_all_the_same() {
-    // Heartbeats are no progress; a frame that never ends is none either.
-    for endless in [frame::HEARTBEAT.to_vec(), vec![0]] {
-        let (error, took) = meet(move |mut stream| {
+    let talkative = async |endless: Vec<u8>| {
+        let start = Instant::now();
+        let error = meet(HANDSHAKE_TIMEOUT, move |mut stream| {
             if endless == [0] {
                 stream.write_all(&[1, 0, 0, 0, 1, 0, 0]).unwrap();
             }
@@ -114,8 +118,8 @@ async fn pitfall_24_a_server_that_talks_for_ever_is_given_up_all_the_same() {
             while stream.write_all(&endless).is_ok() {
                 thread::sleep(Duration::from_millis(10));
             }
-        })
-        .await;
+        });
+        let error = error.await;
         assert!(
             matches!(
                 error,
@@ -123,8 +127,11 @@ async fn pitfall_24_a_server_that_talks_for_ever_is_given_up_all_the_same() {
             ),
             "{error:?}"
         );
+        let took = start.elapsed();
         assert!(took < HANDSHAKE_TIMEOUT + SLACK, "{took:?}");
-    }
+    };
+    // Heartbeats are no progress; a frame that never ends is none either.
+    tokio::join!(talkative(frame::HEARTBEAT.to_vec()), talkative(vec![0]));
 }
 
 #[tokio::test]
@@ -134,15 +141,14 @@ async fn pitfall_24_what_is_no_amqp_is_told_from_a_server_that_is_down() {
         "HTTP/1.0 400 Bad Request\r\n\r\n",
         "\0\0\0\0\0\0\0\0",
     ] {
-        let (error, took) = meet(move |mut stream| {
+        let error = meet(LIMIT, move |mut stream| {
             stream.write_all(greeting.as_bytes()).unwrap();
             drain(stream);
-        })
-        .await;
+        });
+        let error = error.await;
         assert!(
             matches!(error, ConnectionError::PeerViolation(_)),
             "{greeting:?}: {error:?}"
         );
-        assert!(took < HANDSHAKE_TIMEOUT + SLACK, "{took:?}");
     }
 }

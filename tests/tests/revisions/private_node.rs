@@ -16,7 +16,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(8);
 /// What a busy machine adds to a time-out.
-const SLACK: Duration = Duration::from_secs(5);
+const SLACK: Duration = Duration::from_secs(20);
 /// So many fill what is between client and server soon.
 static BODY: [u8; 64 << 10] = [7; 64 << 10];
 
