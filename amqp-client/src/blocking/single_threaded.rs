@@ -255,6 +255,22 @@ impl SingleThreaded {
         }
     }
 
+    /// Sleeps for `duration`, and does all that [`process_events`](Self::process_events) does meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over, as soon as it is.
+    pub fn sleep(&self, duration: Duration) -> Result<(), ConnectionError> {
+        let end = Instant::now().checked_add(duration);
+        loop {
+            let left = end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
+            self.process_events(left)?;
+            if left.is_zero() {
+                return Ok(());
+            }
+        }
+    }
+
     /// When [`process_events`](Self::process_events) has to be called at the latest: for a timer, or for the connection
     /// itself; now, when something waits to be sent or was sent by a [`Remote`]. `None` when the connection is over and no
     /// timer runs.

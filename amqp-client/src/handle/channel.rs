@@ -100,6 +100,37 @@ impl<S: Style> Channel<S> {
         self.handle.key.id()
     }
 
+    /// Whether the channel is open; false from when either side closes it, or its connection ends. What ended it is the error
+    /// of whatever is tried on it.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: amqp_client::Connection, mut channel: amqp_client::Channel) -> Result<(), amqp_client::CallError> {
+    /// if !channel.is_open() {
+    ///     channel = connection.open_channel().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_open(&self) -> bool {
+        self.with(|inner, key| !inner.core.channel_is_over(key))
+    }
+
+    /// Whether a publish would not have to wait now: the server blocks neither the connection (connection.blocked) nor the
+    /// channel (channel.flow), no answer to tx.commit is awaited, the transport has taken and the server confirmed enough of
+    /// what was published before, and nobody who waited longer is about to publish. False when the channel is over.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: amqp_client::Channel) -> Result<(), amqp_client::PublishError> {
+    /// if channel.may_publish() {
+    ///     channel.basic_publish("", "samples", "21 degrees").await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn may_publish(&self) -> bool {
+        self.with(|inner, key| inner.core.may_publish(key))
+    }
+
     pub(super) fn with<R>(&self, f: impl FnOnce(&mut Inner, ChannelKey) -> R) -> R {
         self.handle.with(f)
     }

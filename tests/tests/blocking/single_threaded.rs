@@ -75,6 +75,26 @@ fn timers_run_in_the_order_of_their_times() -> Outcome {
     Ok(())
 }
 
+/// However often there is something to do meanwhile.
+#[test]
+fn sleeping_lasts_as_long_as_is_said_and_runs_what_is_due() -> Outcome {
+    let connection = SingleThreaded::connect(options()?)?;
+    let log = Log::default();
+    let ms = Duration::from_millis;
+    connection.call_later(ms(10), note(&log, "first"));
+    connection.call_later(ms(30), note(&log, "second"));
+    assert!(connection.remote().run(|_| ()));
+    let begun = Instant::now();
+    connection.sleep(ms(60))?;
+    assert!(begun.elapsed() >= ms(60), "{:?}", begun.elapsed());
+    assert_eq!(*log.borrow(), ["first", "second"]);
+    // The end of the connection ends it.
+    connection.call_later(ms(10), |connection| connection.close().unwrap());
+    let error = connection.sleep(Duration::MAX).unwrap_err();
+    assert!(matches!(error, ConnectionError::Closed), "{error}");
+    Ok(())
+}
+
 #[test]
 fn a_cancelled_timer_does_not_run_even_when_it_was_due() -> Outcome {
     let connection = SingleThreaded::connect(options()?)?;

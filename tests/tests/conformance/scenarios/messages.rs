@@ -138,15 +138,19 @@ pub(crate) async fn channel_error<A: Adapter>() -> Outcome {
     let Place { client, queue, .. } = &place;
     let other = client.open_channel().await?;
     let missing = format!("{queue}-missing");
+    assert!(other.is_open());
     let error = client.call(other.queue_declare(&missing).passive()).await.err();
     let Some(CallError::Channel(ChannelError::ClosedByServer(close))) = &error else {
         return Err(format!("{error:?}").into());
     };
     assert_eq!(close.reply_code.0, 404);
     // It costs the one channel, for good.
+    assert!(!other.is_open() && !other.may_publish());
     assert!(client.close_channel(&other).await.is_err());
     assert_eq!(place.count().await?, 0);
+    assert!(place.channel.is_open());
     client.close_channel(&place.channel).await?;
+    assert!(!place.channel.is_open());
     client.close().await?;
     Ok(())
 }

@@ -139,6 +139,7 @@ pub(crate) async fn blocked<A: Adapter>() -> Outcome {
         matches!(event, ConnectionEvent::Blocked { .. })
     })
     .await?;
+    assert!(!channel.may_publish());
     let second = client
         .publish_confirmed(publisher.publish("", queue, "second"))
         .await;
@@ -148,6 +149,7 @@ pub(crate) async fn blocked<A: Adapter>() -> Outcome {
         matches!(event, ConnectionEvent::Unblocked)
     })
     .await?;
+    assert!(channel.may_publish());
     client.outcome(first).await?;
     let third = client
         .publish_confirmed(publisher.publish("", queue, "third"))

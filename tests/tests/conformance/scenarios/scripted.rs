@@ -40,6 +40,7 @@ pub(crate) async fn flow<A: Adapter>() -> Outcome {
         matches!(event, ConnectionEvent::Flow { active: false, .. })
     })
     .await?;
+    assert!(channel.is_open() && !channel.may_publish());
     let held_back = client.publish(channel.basic_publish("", "q", "held back")).await;
     assert!(matches!(held_back, Err(PublishError::Flow)), "{held_back:?}");
     client.call(channel.queue_declare("q")).await?;
@@ -47,6 +48,7 @@ pub(crate) async fn flow<A: Adapter>() -> Outcome {
         matches!(event, ConnectionEvent::Flow { active: true, .. })
     })
     .await?;
+    assert!(channel.may_publish());
     client.publish(channel.basic_publish("", "q", "let go")).await?;
     client.close().await?;
     peer.end()
