@@ -96,6 +96,30 @@ fn a_message_goes_to_a_queue_and_comes_back() {
 }
 
 #[test]
+fn several_gets_at_once_have_each_its_own_message() {
+    let called = run(Broker::shared().url(), |_, channel, log| {
+        own_queue(&channel, move |channel, queue| {
+            for body in ["one", "two"] {
+                let publish = channel.basic_publish("", &queue, body);
+                publish.then(|_, published| published.unwrap());
+            }
+            // The third finds nothing.
+            for _ in 0..3 {
+                let log = log.clone();
+                channel.basic_get(&queue).then(move |_, got| match got.unwrap() {
+                    Some(delivery) => {
+                        log.add(String::from_utf8_lossy(delivery.body()));
+                        delivery.ack().call().unwrap();
+                    }
+                    None => log.add("nothing"),
+                });
+            }
+        });
+    });
+    assert_eq!(called, ["one", "two", "nothing", &closed()]);
+}
+
+#[test]
 fn each_publish_has_its_outcome() {
     let called = run(Broker::shared().url(), |_, channel, log| {
         own_queue(&channel, move |channel, queue| {

@@ -11,6 +11,7 @@ mod callbacks;
 mod connecting;
 mod embedding;
 mod ending;
+mod flow;
 mod handlers;
 mod order;
 mod reentrancy;

@@ -1,9 +1,9 @@
 //! Receiving: invariants 5, 7 and 8, and contents in every order.
 
 use amqp_client::protocol::frame;
-use amqp_client::protocol::v0_9_1::{basic, confirm, connection, constants, queue};
+use amqp_client::protocol::v0_9_1::{Method, basic, confirm, connection, constants, queue};
 use amqp_client::protocol::{DeliveryTag, FieldTable, LongStr, ShortStr};
-use amqp_client::{Body, CallError, Config, ConnectionError, ConsumerEnd, PublishError, State};
+use amqp_client::{Body, CallError, Config, ConnectionError, ConsumerEnd, PublishError, State, Violation};
 
 use crate::peer::{
     Peer, Sent, body_frames, channel_close, consume, declare, declare_ok, deliver, delivery, frame_len,
@@ -293,6 +293,46 @@ fn contents_out_of_order_are_violations() {
         };
         assert_eq!(violation.kind.reply_code(), code, "{violation}");
         assert!(peer.sent()[0].is::<connection::Close<'_>>());
+    }
+}
+
+#[test]
+fn what_cannot_be_decoded_is_answered_with_the_code_for_it() {
+    let frame = |payload: &[u8]| {
+        let mut octets = vec![1, 0, 1, 0, 0, 0, payload.len() as u8];
+        octets.extend_from_slice(payload);
+        octets.push(0xce);
+        octets
+    };
+    for (octets, code) in [
+        // A class and a method that there are not.
+        (frame(&[0, 99, 0, 10]), constants::NOT_IMPLEMENTED),
+        (frame(&[0, 50, 0, 99]), constants::NOT_IMPLEMENTED),
+        // queue.declare-ok whose name ends before it should, and with something behind it.
+        (frame(&[0, 50, 0, 11, 5, b'q']), constants::SYNTAX_ERROR),
+        (
+            frame(&[0, 50, 0, 11, 1, b'q', 0, 0, 0, 0, 0, 0, 0, 0, 7]),
+            constants::SYNTAX_ERROR,
+        ),
+        // A frame without its end, and one of a type that there is not.
+        (vec![1, 0, 1, 0, 0, 0, 1, 0, 0], constants::FRAME_ERROR),
+        (vec![9, 0, 1, 0, 0, 0, 0, 0xce], constants::FRAME_ERROR),
+    ] {
+        let mut peer = Peer::open();
+        peer.open_channel();
+        peer.feed(&octets);
+        let Some(ConnectionError::PeerViolation(violation)) = peer.core.error() else {
+            panic!("{octets:?}")
+        };
+        assert!(
+            matches!(violation.kind, Violation::Malformed(_)),
+            "{octets:?}: {violation}"
+        );
+        let sent = peer.sent();
+        let [Sent::Method(0, Method::Connection(connection::Method::Close(close)))] = sent.as_slice() else {
+            panic!("{octets:?}: {sent:?}")
+        };
+        assert_eq!(close.reply_code, code, "{octets:?}");
     }
 }
 
