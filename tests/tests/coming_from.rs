@@ -1,9 +1,17 @@
 //! The pages for those who come from other clients: `docs/coming-from-*.md` are chapters of the client's guide without their
-//! links, which rustdoc checks, and their programs are examples that compile. `UPDATE_GOLDEN=1` writes the pages.
+//! links, which rustdoc checks, and their programs are examples that compile or run. `UPDATE_GOLDEN=1` writes the pages.
+
+#[path = "coming_from/pika.rs"]
+mod pika;
+#[path = "coming_from/rows.rs"]
+mod rows;
+#[path = "common/test_names.rs"]
+mod test_names;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+/// Those that are crates.
 const PEERS: [&str; 2] = ["amqprs", "lapin"];
 
 fn root() -> PathBuf {
@@ -36,7 +44,7 @@ fn without_links(text: &str) -> String {
 
 #[test]
 fn pages_are_chapters_without_links() {
-    for peer in PEERS {
+    for peer in PEERS.into_iter().chain(["pika"]) {
         let page = format!("docs/coming-from-{peer}.md");
         let expected = without_links(&chapter(peer));
         if env::var_os("UPDATE_GOLDEN").is_some() {

@@ -76,8 +76,9 @@
 //!
 //! # When it is lost
 //!
-//! A lost connection ends everything that was made from it, with one error. [`Reconnecting`] makes another one, as a
-//! [strategy](ReconnectionStrategy) says; what must be declared, consumed and published anew, the program knows:
+//! Nothing is brought over to another connection by itself: a lost one ends everything that was made from it, with one
+//! error. [`Reconnecting`] makes another one, as a [strategy](ReconnectionStrategy) says; what must be declared, consumed
+//! and published anew, the program knows:
 //!
 //! ```no_run
 //! # #[cfg(feature = "tokio")]
@@ -106,6 +107,9 @@
 //! }
 //! # }
 //! ```
+//!
+//! [`Reconnecting`] is such a loop with pauses that grow, by a [`ReconnectionStrategy`] that is told of each attempt, failure and
+//! end, or of your own.
 //!
 //! # Its end
 //!

@@ -17,7 +17,7 @@
 //! | [`testing`] | programs that use the client, without a server and with one |
 //! | [`revisions`] | AMQP 0-8 |
 //! | [`regenerating`] | another specification of AMQP |
-//! | [`coming_from_lapin`], [`coming_from_amqprs`] | name by name |
+//! | [`coming_from_lapin`], [`coming_from_amqprs`], [`coming_from_pika`] | name by name |
 //!
 //! RabbitMQ's tutorials are examples, which the tests run: `hello`, `work_queue`, `publish_subscribe`, `routing`, `topics`,
 //! `rpc` and `confirms`, in this order; `worker` and `web_service` are what comes after them. Each is a file in
@@ -27,6 +27,9 @@
 //! produces it.
 #![cfg_attr(
     not(all(
+        feature = "blocking",
+        feature = "event-loop",
+        feature = "smol",
         feature = "tokio",
         feature = "tls",
         feature = "metrics",
@@ -58,5 +61,8 @@ pub mod coming_from_amqprs {}
 #[cfg(feature = "tokio")]
 #[doc = include_str!("coming_from_lapin.md")]
 pub mod coming_from_lapin {}
+#[cfg(all(feature = "blocking", feature = "event-loop"))]
+#[doc = include_str!("coming_from_pika.md")]
+pub mod coming_from_pika {}
 
 use crate::*;

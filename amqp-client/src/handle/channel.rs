@@ -112,7 +112,7 @@ impl<S: Style> Channel<S> {
     /// # }
     /// ```
     pub fn is_open(&self) -> bool {
-        self.with(|inner, key| !inner.core.channel_is_over(key))
+        self.with(|inner, key| inner.core.channel_error(key).is_none())
     }
 
     /// Whether a publish would not have to wait now: the server blocks neither the connection (connection.blocked) nor the

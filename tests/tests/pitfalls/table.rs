@@ -5,41 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+#[path = "../common/test_names.rs"]
+mod test_names;
+
 const TABLE: &str = include_str!("README.md");
 const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
 
-/// Every test function of the crates below the client.
-fn tests(folder: &Path, found: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            tests(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            let mut is_test = false;
-            for line in text.lines().map(str::trim) {
-                if line.starts_with("#[") {
-                    is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
-                } else {
-                    let name = line.trim_start_matches("async ").strip_prefix("fn ");
-                    if let Some((name, _)) = name.filter(|_| is_test).and_then(|name| name.split_once('(')) {
-                        found.insert(name.to_owned());
-                    }
-                    is_test = false;
-                }
-            }
-        }
-    }
-}
-
 /// Every test function of the client's own tests and of these.
 fn all_tests() -> BTreeSet<String> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut found = BTreeSet::new();
-    for folder in ["amqp-client/tests", "tests/tests"] {
-        tests(&workspace.join(folder), &mut found);
-    }
-    found
+    test_names::in_folders(&["amqp-client/tests", "tests/tests"])
 }
 
 #[test]
