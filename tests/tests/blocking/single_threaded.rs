@@ -83,7 +83,7 @@ fn sleeping_lasts_as_long_as_is_said_and_runs_what_is_due() -> Outcome {
     let ms = Duration::from_millis;
     connection.call_later(ms(10), note(&log, "first"));
     connection.call_later(ms(30), note(&log, "second"));
-    assert!(connection.remote().run(|_| ()));
+    assert!(connection.remote().send(|_| ()));
     let begun = Instant::now();
     connection.sleep(ms(60))?;
     assert!(begun.elapsed() >= ms(60), "{:?}", begun.elapsed());
