@@ -1,18 +1,16 @@
-//! What the handles do in blocking styles: each call returns when it is done. What they do in every style stands with them.
+//! What the handles do in blocking styles: each call returns when it is done. What they do in every style stands with them;
+//! what is iterated over, in `iterators`.
 
 use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use amqp_protocol::method::{self, Arguments};
 
 use crate::error::{CallError, ConnectionError, PublishError, ShutdownError};
 use crate::handle::{
-    Async, Begin, Blocking, Caller, Channel, Connection, ConnectionEvent, Consumer, ConsumerError, Delivery,
-    Events, NoWait, Publisher, Receipt, Receipts, ReceiptsError, Request, Returns,
+    Async, Begin, Blocking, Caller, Channel, Connection, NoWait, Publisher, Receipt, Receipts, ReceiptsError,
+    Request,
 };
-use crate::sans_io::Returned;
 use crate::secret::Secret;
 
 impl<C: Caller<Style: Blocking>, M> Request<'_, C, M>
@@ -46,6 +44,14 @@ where
 {
     /// Sends the request, which is not answered.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "blocking")]
+    /// # fn example(channel: amqp_client::blocking::Channel) -> Result<(), amqp_client::CallError> {
+    /// channel.queue_declare("orders").durable().no_wait().call()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When it cannot be sent.
@@ -59,6 +65,15 @@ where
 impl<S: Blocking> Connection<S> {
     /// Opens a channel.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "blocking")]
+    /// # fn example(connection: amqp_client::blocking::Connection) -> Result<(), amqp_client::CallError> {
+    /// let publishing = connection.open_channel()?;
+    /// let consuming = connection.open_channel()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the connection has ended or is [shutting down](Self::shutdown), all its channels are in use, or the server does
@@ -71,6 +86,15 @@ impl<S: Blocking> Connection<S> {
     /// Closes the connection in order: everything that waits on it fails with [`ConnectionError::Closed`], what was
     /// published before still leaves, then the server is told and its answer awaited for at most `close_timeout`.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "blocking")]
+    /// # fn example(connection: amqp_client::blocking::Connection, channel: amqp_client::blocking::Channel) -> Result<(), Box<dyn std::error::Error>> {
+    /// channel.basic_publish("", "orders", "one coffee").call()?;
+    /// connection.close()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the connection had ended for another reason, or the server did not answer.
@@ -81,6 +105,14 @@ impl<S: Blocking> Connection<S> {
     /// Finishes what is under way, for at most `limit`, and [closes](Self::close) the connection: consumers stop, and end
     /// behind what had come for them; deliveries are settled, publishes confirmed.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "blocking")]
+    /// # fn example(connection: amqp_client::blocking::Connection) -> Result<(), amqp_client::ShutdownError> {
+    /// connection.shutdown(std::time::Duration::from_secs(30))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ShutdownError::Unfinished`] says what was left when the connection was closed nevertheless;
@@ -90,11 +122,26 @@ impl<S: Blocking> Connection<S> {
     }
 
     /// Waits until the connection is over, and tells why.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "blocking")]
+    /// # fn example(connection: amqp_client::blocking::Connection) {
+    /// std::thread::spawn(move || eprintln!("no connection any more: {}", connection.closed()));
+    /// # }
+    /// ```
     pub fn closed(&self) -> ConnectionError {
         self.style.wait(self.in_style(Async).closed())
     }
 
     /// connection.update-secret: gives the server a fresh secret before the old one expires.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "blocking")]
+    /// # fn example(connection: amqp_client::blocking::Connection, token: String) -> Result<(), amqp_client::CallError> {
+    /// connection.update_secret(token, "the old one expires")?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -109,6 +156,18 @@ impl<S: Blocking> Connection<S> {
 impl<S: Blocking> Channel<S> {
     /// Sends any method that a client may send and that is answered, and returns its reply.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "blocking")]
+    /// # fn example(channel: amqp_client::blocking::Channel) -> Result<(), amqp_client::CallError> {
+    /// use amqp_client::methods::queue;
+    /// use amqp_client::protocol::ShortStr;
+    ///
+    /// let purged = channel.call(queue::Purge { queue: ShortStr::from_static("orders"), ..Default::default() })?;
+    /// println!("{} messages dropped", purged.message_count);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the channel is over, the method is not one to be sent this way, or there is no reply within `call_timeout`.
@@ -118,6 +177,16 @@ impl<S: Blocking> Channel<S> {
 
     /// Sends a method that is never answered.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "blocking")]
+    /// # fn example(channel: amqp_client::blocking::Channel) -> Result<(), amqp_client::CallError> {
+    /// use amqp_client::methods::basic;
+    ///
+    /// channel.send(basic::RecoverAsync { requeue: true })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the channel is over, the method does not fit into a frame or is not one to be sent this way.
@@ -126,6 +195,14 @@ impl<S: Blocking> Channel<S> {
     }
 
     /// Closes the channel in order: its consumers end, the server requeues what is not settled.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "blocking")]
+    /// # fn example(channel: amqp_client::blocking::Channel) -> Result<(), amqp_client::CallError> {
+    /// channel.close()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -139,6 +216,17 @@ impl<S: Blocking> Channel<S> {
 impl<S: Blocking> Publisher<S> {
     /// Waits until all publishes that the channel made before are settled.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "blocking")]
+    /// # fn example(publisher: amqp_client::blocking::Publisher) -> Result<(), Box<dyn std::error::Error>> {
+    /// for number in 1..=1000 {
+    ///     drop(publisher.publish("", "orders", format!("coffee {number}")).call()?);
+    /// }
+    /// publisher.wait_for_all()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The first failure that no receipt reports, since this was last asked.
@@ -150,6 +238,14 @@ impl<S: Blocking> Publisher<S> {
 /// The outcome of a publish, for a program that blocks.
 impl<S: Blocking> Receipt<S> {
     /// Waits for the outcome.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "blocking")]
+    /// # fn example(publisher: amqp_client::blocking::Publisher) -> Result<(), Box<dyn std::error::Error>> {
+    /// publisher.publish("", "orders", "one coffee").mandatory().call()?.wait()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -166,6 +262,18 @@ impl<S: Blocking> Receipt<S> {
 impl<S: Blocking> Receipts<S> {
     /// Waits for all of them.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "blocking")]
+    /// # fn example(publisher: amqp_client::blocking::Publisher) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut receipts = amqp_client::blocking::Receipts::new();
+    /// for order in ["coffee", "tea"] {
+    ///     receipts.push(publisher.publish("", "orders", order).call()?);
+    /// }
+    /// receipts.wait()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Which of them failed, and how.
@@ -175,101 +283,5 @@ impl<S: Blocking> Receipts<S> {
             Some(style) => style.wait(poll_fn(|cx| self.poll_outcomes(cx))),
             None => Ok(()),
         }
-    }
-}
-
-/// The consumer of a program that blocks: an iterator that ends as [`next`](Iterator::next) says in every style: an error
-/// once, when the consumer has ended, also if that was wanted; then `None`.
-impl<S: Blocking> Consumer<S> {
-    /// The deliveries with a time-out: each item that is `None` says that nothing came for `limit`, and the iterator goes
-    /// on.
-    ///
-    /// ```no_run
-    /// # #[cfg(feature = "blocking")]
-    /// # fn example(mut consumer: amqp_client::blocking::Consumer) -> Result<(), Box<dyn std::error::Error>> {
-    /// use std::time::Duration;
-    ///
-    /// for tick in consumer.inactivity_timeout(Duration::from_secs(1)) {
-    ///     match tick {
-    ///         Some(delivery) => delivery?.ack().call()?,
-    ///         None => println!("nothing for a second"),
-    ///     }
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn inactivity_timeout(&mut self, limit: Duration) -> Inactivity<'_, S> {
-        Inactivity {
-            consumer: self,
-            limit,
-        }
-    }
-
-    /// Stops consuming, but not handing out: what had come is still given, and behind it the end.
-    ///
-    /// # Errors
-    ///
-    /// That the server does not answer in time.
-    pub fn drain(&mut self) -> Result<(), CallError> {
-        self.channel().style.wait(self.stop())
-    }
-
-    /// Stops consuming, and gives what had come and was not handed out, in order. When the consumer ends for another
-    /// reason that is the last item.
-    ///
-    /// # Errors
-    ///
-    /// That the server does not answer in time. What had come is requeued; without acknowledgements it is lost.
-    pub fn cancel(mut self) -> Result<Vec<Result<Delivery, ConsumerError>>, CallError> {
-        self.channel().style.wait(self.stop())?;
-        Ok(self.take_rest())
-    }
-}
-
-impl<S: Blocking> Iterator for Consumer<S> {
-    type Item = Result<Delivery, ConsumerError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let style = self.channel().style.clone();
-        style.wait(poll_fn(|cx| self.poll_delivery(cx)))
-    }
-}
-
-/// A consumer's deliveries, with a tick when none came for a time. Made by [`Consumer::inactivity_timeout`].
-#[derive(Debug)]
-pub struct Inactivity<'a, S: Blocking> {
-    consumer: &'a mut Consumer<S>,
-    limit: Duration,
-}
-
-impl<S: Blocking> Iterator for Inactivity<'_, S> {
-    type Item = Option<Result<Delivery, ConsumerError>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let style = self.consumer.channel().style.clone();
-        let deadline = Instant::now().checked_add(self.limit);
-        let next = pin!(poll_fn(|cx| self.consumer.poll_delivery(cx)));
-        match style.wait_until(deadline, next) {
-            Poll::Ready(next) => next.map(Some),
-            Poll::Pending => Some(None),
-        }
-    }
-}
-
-impl<S: Blocking> Iterator for Events<S> {
-    type Item = ConnectionEvent;
-
-    fn next(&mut self) -> Option<ConnectionEvent> {
-        let style = self.style.clone();
-        style.wait(poll_fn(|cx| self.poll_event(cx)))
-    }
-}
-
-impl<S: Blocking> Iterator for Returns<S> {
-    type Item = Returned;
-
-    fn next(&mut self) -> Option<Returned> {
-        let style = self.channel.style.clone();
-        style.wait(poll_fn(|cx| self.poll_returned(cx)))
     }
 }

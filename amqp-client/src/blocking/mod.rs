@@ -13,11 +13,12 @@
 
 mod connect;
 mod handles;
+mod iterators;
 mod reconnect;
 pub mod single_threaded;
 mod threaded;
 
-pub use handles::Inactivity;
+pub use iterators::Inactivity;
 pub use reconnect::Reconnecting;
 pub use single_threaded::{Local, Remote, SingleThreaded, Timer};
 pub use threaded::Threaded;
