@@ -88,6 +88,27 @@ impl<R: ReconnectionStrategy> Retries<R> {
 /// # }
 /// ```
 ///
+/// Over smol, whose driver is spawned by the program:
+///
+/// ```no_run
+/// # #[cfg(feature = "smol")]
+/// # async fn example(executor: &smol::Executor<'_>) {
+/// use amqp_client::{ExponentialBackoff, Reconnecting, smol::connect};
+/// use smol::Timer;
+///
+/// let attempt = || async move {
+///     let (connection, driver) = connect("amqp://one,two").await?;
+///     executor.spawn(driver).detach();
+///     Ok(connection)
+/// };
+/// let sleep = |pause| async move { Timer::after(pause).await; };
+/// let mut connections = Reconnecting::new(ExponentialBackoff::default(), attempt, sleep);
+/// while let Some(Ok(connection)) = connections.next().await {
+///     println!("lost: {}", connection.closed().await);
+/// }
+/// # }
+/// ```
+///
 /// It does not keep a connection open. One whose last handle is dropped was closed by this client, as much as one whose
 /// `close` or `shutdown` was called: where that is not to be the end, the strategy answers it with a pause.
 #[must_use = "no connection is made unless the next one is awaited"]
