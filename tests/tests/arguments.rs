@@ -101,7 +101,7 @@ fn declared() -> Vec<Declared> {
     ]
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn typed_arguments_are_what_the_broker_lists() -> Outcome {
     let broker = Broker::shared();
     let vhost = format!("arguments-{}", std::process::id());

@@ -26,7 +26,7 @@ async fn connect_as(credentials: Credentials) -> Result<Connection, ConnectionEr
     connect_by(options).await
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn user_and_password_by_plain_and_amqplain() {
     for credentials in [
         Credentials::plain("guest", "guest"),
@@ -123,7 +123,7 @@ mod private_node {
 
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn a_round_of_connection_secure() {
         let options = Options {
             config: "auth_mechanisms.1 = RABBIT-CR-DEMO\nauth_mechanisms.2 = PLAIN\n".into(),

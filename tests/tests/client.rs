@@ -20,7 +20,7 @@ fn own_vhost(name: &str) -> String {
         .unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_broker_sees_what_the_uri_says() {
     let name = format!("uri-{}", std::process::id());
     // The first host is a port that nobody listens on.

@@ -180,7 +180,8 @@ async fn calls_that_are_dropped_at_every_turn_shift_no_reply() {
     }
 }
 
-#[tokio::test]
+/// The driver has a thread of its own, for `rabbitmqctl` may take longer than heartbeats.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_connections_name_and_the_brokers_properties() {
     let mut options = options();
     let name = format!("named-{}", std::process::id());

@@ -2,7 +2,7 @@
 
 use super::*;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn declarations() {
     let (vhost, options) = own_vhost("declarations");
     let queue = named(EntityKind::Queue, QUEUE, &vhost);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn operators() -> Result<(), Box<dyn Error>> {
     let broker = Broker::shared();
     let (vhost, mut options) = own_vhost("operators");

@@ -84,7 +84,7 @@ async fn a_missing_client_certificate_and_one_that_is_refused() {
 }
 
 /// SASL EXTERNAL: who one is, the certificate says.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_client_certificate_is_all_the_authentication_there_is() {
     let folder = Folder::new();
     let user = "by-certificate";

@@ -130,7 +130,7 @@ async fn pitfall_06_a_call_to_a_frozen_node_fails_in_its_own_time_and_shifts_not
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn pitfall_07_a_queue_that_is_deleted_behind_its_consumer_ends_it() {
     let broker = node().await;
     let connection = connect(broker.url(), |_| {}).await.unwrap();
