@@ -60,9 +60,9 @@ fn messages_of_every_size_go_through() {
 fn heartbeats_are_sent_while_nothing_is_said_and_handles_work_on_other_threads() {
     for runtime in runtimes() {
         runtime.block_on(async {
-            let connection = open(1).await;
+            let connection = open(2).await;
             // Longer than the server waits for one who is silent.
-            compio_runtime::time::sleep(Duration::from_secs(4)).await;
+            compio_runtime::time::sleep(Duration::from_secs(7)).await;
             let elsewhere = connection.clone();
             let used = thread::spawn(move || {
                 Runtime::new().unwrap().block_on(async {

@@ -347,7 +347,7 @@ fn a_program_that_computes_for_too_long_is_taken_for_dead() -> Outcome {
 #[test]
 fn a_program_that_comes_back_in_time_stays_connected() -> Outcome {
     let mut options = options()?;
-    options.config.heartbeat = Some(1);
+    options.config.heartbeat = Some(2);
     let connection = SingleThreaded::connect(options)?;
     let end = Instant::now() + Duration::from_secs(8);
     while Instant::now() < end {

@@ -24,7 +24,7 @@ async fn node() -> MutexGuard<'static, Broker> {
 /// A connection that is blocked because it published, and its channel.
 async fn blocked(broker: &Broker, publish_timeout: Duration) -> (Connection, Channel) {
     let connection = connect(broker.url(), |config| {
-        config.heartbeat = Some(1);
+        config.heartbeat = Some(2);
         config.publish_timeout = publish_timeout;
         config.call_timeout = CALL_TIMEOUT;
         config.close_timeout = CLOSE_TIMEOUT;
