@@ -16,8 +16,8 @@ use tokio::time::{interval, timeout};
 
 /// Upper bounds of durations, in seconds. Without them the exporter makes summaries, which cannot be added up.
 const BUCKETS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0];
-/// How long a scrape may take.
-const LIMIT: Duration = Duration::from_secs(5);
+/// How long a scrape may take: Prometheus waits no longer by default.
+const LIMIT: Duration = Duration::from_secs(10);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

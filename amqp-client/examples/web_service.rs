@@ -3,7 +3,8 @@
 //! its connection or channel is lost: whoever starts it starts it again.
 //!
 //! `cargo run --example web_service [ADDRESS]`; by default `127.0.0.1:8080`. `AMQP_URL` says where the broker is; by default
-//! `amqp://localhost`. The durable queue `orders` stays on the server.
+//! `amqp://localhost`. `SHUTDOWN_LIMIT` is how many seconds requests may go on when it is told to stop; by default 25. The
+//! durable queue `orders` stays on the server.
 
 use std::error::Error;
 use std::io;
@@ -19,11 +20,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use tokio::net::TcpListener;
 
-/// How long a request waits for its confirm. Load balancers wait longer.
-const CONFIRM_LIMIT: Duration = Duration::from_secs(20);
-
-/// How long requests may take to end once it is told to stop: longer than a confirm, less than the 30 seconds after which
-/// most supervisors kill.
+/// How long requests may take to end once it is told to stop: less than the 30 seconds after which most supervisors kill.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(25);
 
 #[tokio::main]
@@ -40,6 +37,12 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let (stop, stopped) = (stop_signal()?, stop_signal()?);
     let url = std::env::var("AMQP_URL").unwrap_or_else(|_| "amqp://localhost".to_owned());
+    let shutdown_limit = match std::env::var("SHUTDOWN_LIMIT") {
+        Ok(seconds) => Duration::from_secs(seconds.parse()?),
+        Err(_) => SHUTDOWN_LIMIT,
+    };
+    // How long a request waits for its confirm. Load balancers wait longer.
+    let confirm_limit = shutdown_limit * 4 / 5;
     let mut options: ConnectOptions = url.parse()?;
     // While the server blocks publishing, requests are refused and do not pile up.
     options.config.held_back = HeldBack::Fail;
@@ -47,7 +50,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let lost = tokio::spawn(report(connection.events()));
     let channel = connection.open_channel().await?;
     channel.queue_declare("orders").durable().await?;
-    let publisher = channel.confirm_select().confirm_timeout(CONFIRM_LIMIT).await?;
+    let publisher = channel.confirm_select().confirm_timeout(confirm_limit).await?;
 
     let address = std::env::args()
         .nth(1)
@@ -60,7 +63,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     // A client that never sends the rest of its request must not hold up the end.
     let overdue = async {
         stopped.await;
-        tokio::time::sleep(SHUTDOWN_LIMIT).await;
+        tokio::time::sleep(shutdown_limit).await;
     };
     tokio::select! {
         served = serve => served?,
@@ -71,7 +74,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         why = lost => return Err(why?.into()),
     }
     // Nothing is left to wait for but the server's answer.
-    connection.shutdown(SHUTDOWN_LIMIT).await?;
+    connection.shutdown(shutdown_limit).await?;
     println!("all answered");
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The client's examples as programs on a real broker: what they print, and how those that run for long end.
 
+use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -188,6 +189,7 @@ async fn web_service_ends_although_a_client_has_sent_half_a_body() {
         .args(["run", "--quiet", "--package", "amqp-client"])
         .args(["--example", "web_service", "--", "127.0.0.1:0"])
         .env("AMQP_URL", own_vhost("web-service"))
+        .env("SHUTDOWN_LIMIT", "1")
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -321,7 +323,7 @@ async fn prometheus_gets_what_the_catalogue_lists() {
         {
             break scraped.to_owned();
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{scraped}");
+        assert!(begun.elapsed() < LIMIT, "{scraped}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     for metric in CATALOGUE {
@@ -353,10 +355,14 @@ async fn prometheus_gets_what_the_catalogue_lists() {
         confirmed.is_some_and(|count| count.parse::<u32>().unwrap() >= 2),
         "{scraped}"
     );
-    // One that says nothing holds nobody up: the limit of a request is five times as long.
-    let _silent = TcpStream::connect(address).await.unwrap();
-    let other = timeout(Duration::from_secs(1), get(address, "/")).await.unwrap();
+    // One that says nothing holds nobody up: it has not been given up when the next has its answer.
+    let silent = TcpStream::connect(address).await.unwrap();
+    let other = timeout(LIMIT, get(address, "/")).await.unwrap();
     assert!(other.starts_with("HTTP/1.1 404 "));
+    assert_eq!(
+        silent.try_read(&mut [0]).unwrap_err().kind(),
+        ErrorKind::WouldBlock
+    );
 
     let id = Pid::from_raw(example.id().unwrap().try_into().unwrap()).unwrap();
     kill_process(id, Signal::TERM).unwrap();
@@ -490,6 +496,8 @@ mod private_node {
             .args(["run", "--quiet", "--package", "amqp-client"])
             .args(["--example", "web_service", "--", "127.0.0.1:0"])
             .env("AMQP_URL", broker.url())
+            // Longer than the alarm takes, with its confirms.
+            .env("SHUTDOWN_LIMIT", (3 * LIMIT).as_secs().to_string())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
