@@ -65,6 +65,7 @@
 //! - the handles, [`Connection`] and what is made from it: async, for any runtime, or in another [`Style`]. They share one
 //!   core behind a short lock. No task or thread is begun here, and no message waits for one.
 //! - a [`driver`], which moves the octets between the handles and a stream: a future of any runtime.
+//! - [`connect`](mod@connect), which finds the server that a stream leads to, as [`ConnectOptions`] say.
 //! - adapters, which give a driver its stream and timer: the modules `tokio`, `smol`, `blocking` and `event_loop`. After
 //!   `use amqp_client::*` such a name is the module and no longer the crate, which is `::tokio` then: import by name what
 //!   is used.
@@ -108,13 +109,7 @@ pub use bytes;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod config;
-#[cfg(any(
-    feature = "blocking",
-    feature = "event-loop",
-    feature = "smol",
-    feature = "tokio"
-))]
-mod connect;
+pub mod connect;
 mod credentials;
 mod dialect;
 pub mod driver;

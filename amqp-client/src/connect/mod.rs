@@ -1,7 +1,15 @@
 //! Connecting, for any runtime: rounds over hosts, hosts over addresses, and the steps at one address. What a connection does
 //! once its stream is there is the driver's work.
+//! It is for adapters: a program connects by those of its runtime.
 
 mod candidates;
+mod maybe_tls;
+#[cfg(any(
+    feature = "blocking",
+    feature = "event-loop",
+    feature = "smol",
+    feature = "tokio"
+))]
 mod tcp;
 
 use std::future::{Future, poll_fn};
@@ -12,6 +20,13 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+pub use maybe_tls::MaybeTls;
+#[cfg(any(
+    feature = "blocking",
+    feature = "event-loop",
+    feature = "smol",
+    feature = "tokio"
+))]
 pub(crate) use tcp::apply;
 
 use self::candidates::Candidates;
@@ -31,46 +46,67 @@ use crate::random::random;
 use crate::tls::{TlsError, TlsTransport, client_config, server_name};
 use crate::trace;
 
-/// What connecting needs of a runtime.
-pub(crate) trait Network {
-    /// A TCP stream, for a driver.
-    type Transport: Transport + Send + 'static;
-    /// What an open connection becomes.
+/// What [`connect`] needs of a runtime. All of it is called in the task that connects; dropping a future that it gives ends
+/// what that does.
+///
+/// `docs/writing-an-adapter.md` of the repository says how one is written, and `adapters/compio` is one.
+pub trait Network {
+    /// A TCP stream, with the timer and clock of a driver.
+    type Transport: Transport + 'static;
+    /// What an open connection becomes: for most its handle.
     type Connection;
 
-    fn now(&self) -> Instant;
+    /// The time that [`sleep`](Self::sleep) goes by.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
 
+    /// Waits for so long; for ever, when that is beyond what the clock can tell.
     fn sleep(&self, time: Duration) -> impl Future<Output = ()>;
 
-    /// The addresses of a host.
+    /// The addresses of a host, in the order in which they are to be tried.
     fn look_up(&self, host: &Host) -> impl Future<Output = io::Result<Vec<SocketAddr>>>;
 
+    /// Opens a TCP stream with these options of its socket. How long that may take is looked after elsewhere.
     fn open_tcp(
         &self,
         address: SocketAddr,
         options: &TcpOptions,
     ) -> impl Future<Output = io::Result<Self::Transport>>;
 
-    /// Does what may block for a moment, such as reading files; an error when the runtime ends.
-    #[cfg(feature = "tls-no-provider")]
+    /// Does what may block for a moment, such as reading the files of TLS; an error when the runtime ends. It is done here
+    /// and now unless the runtime has a better place for it.
     fn unblock<R: Send + 'static>(
         &self,
         work: impl FnOnce() -> R + Send + 'static,
-    ) -> impl Future<Output = io::Result<R>>;
+    ) -> impl Future<Output = io::Result<R>> {
+        std::future::ready(Ok(work()))
+    }
 
-    /// Drives a connection, now and later, and waits until it is open.
-    fn open<T: Transport + Send + 'static>(
+    /// Makes a connection [of the transport](crate::driver::connect_with), sees to it that its driver is polled, now and
+    /// later, and waits until it is [open](crate::Connection::opened).
+    fn open(
         &self,
-        transport: T,
+        transport: MaybeTls<Self::Transport>,
         config: Config,
     ) -> impl Future<Output = Result<Self::Connection, ConnectionError>>;
 }
 
-/// Connects as the options say.
-pub(crate) async fn connect<N: Network>(
+/// Connects by a URI or by options: hosts, addresses, rounds, revisions and redirects in the order that
+#[cfg_attr(feature = "tokio", doc = "[`tokio::connect`](crate::tokio::connect)")]
+#[cfg_attr(not(feature = "tokio"), doc = "`amqp_client::tokio::connect`")]
+/// has, each within its time.
+///
+/// Dropping the future gives up the attempt.
+///
+/// # Errors
+///
+/// When the URI is wrong, TLS is asked for and not built in, or every attempt failed.
+pub async fn connect<N: Network>(
     network: &N,
-    mut options: ConnectOptions,
+    options: impl TryInto<ConnectOptions, Error: Into<ConnectError>>,
 ) -> Result<N::Connection, ConnectError> {
+    let mut options = options.try_into().map_err(Into::into)?;
     if options.tls.is_some() && cfg!(not(feature = "tls-no-provider")) {
         return Err(ConnectError::TlsNotEnabled);
     }
@@ -265,9 +301,10 @@ async fn shake_hands<N: Network>(
             .await
             .unwrap_or(Err(TlsError::HandshakeTimedOut))?;
         let rest = limit.saturating_sub(network.now() - begun);
+        let transport = MaybeTls::with_tls(transport);
         return network.open(transport, config.handshake_timeout(rest)).await;
     }
-    network.open(transport, config).await
+    network.open(MaybeTls::plain(transport), config).await
 }
 
 /// The handshake of TLS.

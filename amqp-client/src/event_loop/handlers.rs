@@ -4,8 +4,9 @@ use std::fmt;
 use std::task::{Context, Poll, Waker};
 
 use super::causes::{TaskId, Turn};
+use super::network::Loop;
 use super::{Connection, Handle, Registration};
-use crate::connect;
+use crate::connect::connect;
 use crate::error::{ConnectError, ConnectionError};
 use crate::handle::{ConnectionEvent, Events};
 use crate::options::ConnectOptions;
@@ -116,7 +117,7 @@ impl Handle {
         let handle = self.clone();
         let id = self.spawn(Turn::Once, async move {
             let connected = match options {
-                Ok(options) => connect::connect(&handle, options).await,
+                Ok(options) => connect(&Loop(&handle), options).await,
                 Err(error) => Err(error),
             };
             match connected {

@@ -9,7 +9,6 @@ use std::time::Duration;
 use amqp_protocol::method::{self, Arguments};
 
 use super::{Channel, Connection, Handle, Publisher, Registration};
-use crate::connect::Network;
 use crate::error::{CallError, ChannelError, ConnectionError, PublishError, RefreshError, ShutdownError};
 use crate::handle::{Async, ConnectionEvent, Detached, Request};
 use crate::sans_io::{ConsumerEnd, Returned};

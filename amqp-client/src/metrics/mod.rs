@@ -20,12 +20,6 @@ use ::metrics::Unit;
 use crate::sans_io::{Durations, Measured, Stats};
 
 pub(crate) use report::Reporter;
-#[cfg(any(
-    feature = "blocking",
-    feature = "event-loop",
-    feature = "smol",
-    feature = "tokio"
-))]
 pub(crate) use report::attempted;
 
 /// A metric of the [`CATALOGUE`].

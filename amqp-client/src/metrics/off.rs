@@ -15,10 +15,4 @@ impl Reporter {
     }
 }
 
-#[cfg(any(
-    feature = "blocking",
-    feature = "event-loop",
-    feature = "smol",
-    feature = "tokio"
-))]
 pub(crate) fn attempted(_: &crate::config::Config, _: Option<crate::error::ConnectPhase>) {}

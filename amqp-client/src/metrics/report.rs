@@ -10,12 +10,6 @@ use ::metrics::{
 
 use super::{CATALOGUE, Kind, Metric, Seen, Source};
 use crate::config::Config;
-#[cfg(any(
-    feature = "blocking",
-    feature = "event-loop",
-    feature = "smol",
-    feature = "tokio"
-))]
 use crate::error::ConnectPhase;
 use crate::error::ConnectionError;
 use crate::handle::Shared;
@@ -163,12 +157,6 @@ fn labels(name: &str, metric: &Metric, value: &'static str) -> Vec<Label> {
 }
 
 /// An attempt to connect is over: it failed in this phase, or the connection opened.
-#[cfg(any(
-    feature = "blocking",
-    feature = "event-loop",
-    feature = "smol",
-    feature = "tokio"
-))]
 pub(crate) fn attempted(config: &Config, failed: Option<ConnectPhase>) {
     let outcome = match failed {
         None => "opened",

@@ -31,15 +31,6 @@ impl Host {
     }
 
     /// Reads `host` or `host:port` as a server writes it: a name or an address, an IPv6 one in brackets.
-    #[cfg_attr(
-        not(any(
-            feature = "blocking",
-            feature = "event-loop",
-            feature = "smol",
-            feature = "tokio"
-        )),
-        allow(dead_code, reason = "for who connects to what a server names")
-    )]
     pub(crate) fn read(text: &str, default_port: u16) -> Result<Self, UriError> {
         match split(text)? {
             ("", _) => Err(refuse(UriPart::Host, UriErrorReason::HostName)),

@@ -159,15 +159,6 @@ settings! {
 
 impl ConnectOptions {
     /// The port of a server that says none.
-    #[cfg_attr(
-        not(any(
-            feature = "blocking",
-            feature = "event-loop",
-            feature = "smol",
-            feature = "tokio"
-        )),
-        allow(dead_code, reason = "for who connects to what a server names")
-    )]
     pub(crate) fn default_port(&self) -> u16 {
         match self.tls {
             Some(_) => DEFAULT_TLS_PORT,

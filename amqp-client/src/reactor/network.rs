@@ -12,14 +12,14 @@ use mio::{Interest, Registry, Token};
 
 use super::{Reactor, Socket, look_up, poll_connected};
 use crate::config::Config;
-use crate::connect::{self, Network};
-use crate::driver::{Driver, Transport, connect_with};
+use crate::connect::{self, MaybeTls, Network};
+use crate::driver::{Driver, connect_with};
 use crate::error::{ConnectError, ConnectionError};
 use crate::handle::Connection;
 use crate::options::{ConnectOptions, Host, TcpOptions};
 
-/// A driver over whatever transport there is.
-pub(crate) type AnyDriver = Driver<Box<dyn Transport + Send>>;
+/// The driver of a socket, under TLS or not.
+pub(crate) type AnyDriver = Driver<MaybeTls<Socket>>;
 
 /// The token of the one socket that there is at a time.
 const SOCKET: Token = Token(0);
@@ -55,10 +55,6 @@ impl Network for OneThread {
     type Transport = Socket;
     type Connection = (Connection, AnyDriver);
 
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
     async fn sleep(&self, time: Duration) {
         let until = Instant::now().checked_add(time);
         poll_fn(|_| match until {
@@ -84,17 +80,11 @@ impl Network for OneThread {
         Ok(Socket::new(stream))
     }
 
-    #[cfg(feature = "tls-no-provider")]
-    async fn unblock<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> io::Result<R> {
-        Ok(work())
-    }
-
-    async fn open<T: Transport + Send + 'static>(
+    async fn open(
         &self,
-        transport: T,
+        transport: MaybeTls<Socket>,
         config: Config,
     ) -> Result<(Connection, AnyDriver), ConnectionError> {
-        let transport: Box<dyn Transport + Send> = Box::new(transport);
         let (connection, mut driver) = connect_with(transport, config);
         {
             let mut opened = pin!(connection.opened());

@@ -4,14 +4,14 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::pin::{Pin, pin};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_io::{Async, Timer};
 
 use super::{BoxDriver, Stream};
 use crate::config::Config;
-use crate::connect::{self, Network};
-use crate::driver::{self, Transport};
+use crate::connect::{self, MaybeTls, Network};
+use crate::driver;
 use crate::error::{ConnectError, ConnectionError};
 use crate::handle::Connection;
 use crate::options::{ConnectOptions, Host, TcpOptions};
@@ -41,7 +41,6 @@ use crate::options::{ConnectOptions, Host, TcpOptions};
 pub async fn connect(
     options: impl TryInto<ConnectOptions, Error: Into<ConnectError>>,
 ) -> Result<(Connection, BoxDriver), ConnectError> {
-    let options = options.try_into().map_err(Into::into)?;
     connect::connect(&Smol, options).await
 }
 
@@ -51,10 +50,6 @@ struct Smol;
 impl Network for Smol {
     type Transport = Stream<Async<TcpStream>>;
     type Connection = (Connection, BoxDriver);
-
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
 
     async fn sleep(&self, time: Duration) {
         Timer::after(time).await;
@@ -72,14 +67,13 @@ impl Network for Smol {
         Ok(Stream::new(stream))
     }
 
-    #[cfg(feature = "tls-no-provider")]
     async fn unblock<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> io::Result<R> {
         Ok(blocking::unblock(work).await)
     }
 
-    async fn open<T: Transport + Send + 'static>(
+    async fn open(
         &self,
-        transport: T,
+        transport: MaybeTls<Self::Transport>,
         config: Config,
     ) -> Result<(Connection, BoxDriver), ConnectionError> {
         let (connection, driver) = driver::connect_with(transport, config);

@@ -9,8 +9,8 @@ use ::tokio::time::sleep;
 
 use super::Stream;
 use crate::config::Config;
-use crate::connect::{self, Network};
-use crate::driver::{self, Transport};
+use crate::connect::{self, MaybeTls, Network};
+use crate::driver;
 use crate::error::{ConnectError, ConnectionError};
 use crate::handle::Connection;
 use crate::options::{ConnectOptions, Host, TcpOptions};
@@ -53,7 +53,6 @@ use crate::options::{ConnectOptions, Host, TcpOptions};
 pub async fn connect(
     options: impl TryInto<ConnectOptions, Error: Into<ConnectError>>,
 ) -> Result<Connection, ConnectError> {
-    let options = options.try_into().map_err(Into::into)?;
     connect::connect(&Tokio, options).await
 }
 
@@ -82,14 +81,13 @@ impl Network for Tokio {
         Ok(Stream::new(stream))
     }
 
-    #[cfg(feature = "tls-no-provider")]
     async fn unblock<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> io::Result<R> {
         Ok(::tokio::task::spawn_blocking(work).await?)
     }
 
-    async fn open<T: Transport + Send + 'static>(
+    async fn open(
         &self,
-        transport: T,
+        transport: MaybeTls<Self::Transport>,
         config: Config,
     ) -> Result<Connection, ConnectionError> {
         let (connection, driver) = driver::connect_with(transport, config);

@@ -6,12 +6,6 @@ use std::task::Context;
 use amqp_protocol::{ChannelId, DeliveryTag};
 
 use crate::config::Config;
-#[cfg(any(
-    feature = "blocking",
-    feature = "event-loop",
-    feature = "smol",
-    feature = "tokio"
-))]
 use crate::error::FailedAttempt;
 use crate::error::{CallError, PublishError};
 use crate::handle::Shared;
@@ -60,12 +54,6 @@ impl Driving {
     pub(crate) fn tell(&mut self, _: &Context<'_>, _: &Shared) {}
 }
 
-#[cfg(any(
-    feature = "blocking",
-    feature = "event-loop",
-    feature = "smol",
-    feature = "tokio"
-))]
 #[inline]
 pub(crate) fn attempt_failed(_: &FailedAttempt) {}
 

@@ -11,12 +11,6 @@ use tracing::{Level, debug, error, info, level_enabled, span, warn};
 
 use super::Labels;
 use crate::config::Config;
-#[cfg(any(
-    feature = "blocking",
-    feature = "event-loop",
-    feature = "smol",
-    feature = "tokio"
-))]
 use crate::error::FailedAttempt;
 use crate::error::{CallError, ChannelError, ConnectionError};
 use crate::handle::{Async, ConnectionEvent, Events, Shared};
@@ -176,12 +170,6 @@ fn severity(error: &ConnectionError) -> Level {
 }
 
 /// An attempt to connect has failed.
-#[cfg(any(
-    feature = "blocking",
-    feature = "event-loop",
-    feature = "smol",
-    feature = "tokio"
-))]
 pub(crate) fn attempt_failed(attempt: &FailedAttempt) {
     warn!(
         target: CONNECTION,
