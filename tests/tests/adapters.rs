@@ -34,14 +34,24 @@ fn an_adapter_costs_as_many_lines_as_the_page_says() {
     }
 }
 
+/// The functions that a trait declares, and those that are named in the page's table of this heading.
+fn functions(file: &str, declaration: &str, heading: &str) -> [BTreeSet<String>; 2] {
+    let source = read(file);
+    let (_, behind) = source.split_once(declaration).unwrap();
+    let (body, _) = behind.split_once("\n}").unwrap();
+    let declared = body.lines().filter_map(|line| line.trim().strip_prefix("fn "));
+    let declared = declared.filter_map(|line| line.split(['(', '<']).next());
+    let named = rows(heading).into_iter().map(|row| row[0].clone());
+    [declared.map(str::to_owned).collect(), named.collect()]
+}
+
 #[test]
 fn an_adapter_supplies_what_the_page_says() {
-    let driver = read("amqp-client/src/driver.rs");
-    let (_, behind) = driver.split_once("pub trait Transport {").unwrap();
-    let (body, _) = behind.split_once("\n}").unwrap();
-    let functions = body.lines().filter_map(|line| line.trim().strip_prefix("fn "));
-    let functions: BTreeSet<_> = functions.filter_map(|line| line.split('(').next()).collect();
-    let rows = rows("| function ");
-    let named: BTreeSet<_> = rows.iter().map(|row| row[0].as_str()).collect();
-    assert_eq!(named, functions);
+    for (file, declaration, heading) in [
+        ("amqp-client/src/driver.rs", "pub trait Transport {", "| function "),
+        ("amqp-client/src/connect/mod.rs", "pub trait Network {", "| step "),
+    ] {
+        let [declared, named] = functions(file, declaration, heading);
+        assert_eq!(named, declared);
+    }
 }

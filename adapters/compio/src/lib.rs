@@ -12,19 +12,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use amqp_client::connect::{self, MaybeTls, Network};
 use amqp_client::driver::{Clock, Transport, connect_with};
 use amqp_client::sans_io::Outgoing;
-use amqp_client::{ConnectError, ConnectOptions, ConnectPhase, Connection, ConnectionError, FailedAttempt};
+use amqp_client::{Config, ConnectError, ConnectOptions, Connection, ConnectionError, Host, TcpOptions};
 use bytes::{Buf, BytesMut};
 use compio_io::{AsyncRead, AsyncWrite};
 use compio_net::{TcpStream, ToSocketAddrsAsync};
-use compio_runtime::time::{sleep_until, timeout};
+use compio_runtime::time::{sleep, sleep_until};
+use socket2::{SockRef, TcpKeepalive};
 
 /// Octets read or written at a time.
 const AT_A_TIME: usize = 64 * 1024;
-
-/// No limit, or as good as none: compio adds each to the time, which has an end.
-const LONGEST: Duration = Duration::from_secs(1 << 30);
 
 /// An operation under way.
 type Operation<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -107,69 +106,64 @@ impl Transport for Stream {
     }
 }
 
-/// Connects by a URI or by options, and spawns the driver on the current runtime: each address of each host is tried once,
-/// in their order. Of the options of TCP it knows `nodelay` alone.
+/// Connects by a URI or by options, and spawns the driver on the current runtime. Which hosts are tried, and when, is the same
+/// with every runtime. TLS is there with the feature `tls` of `amqp-client`.
 ///
 /// # Errors
 ///
-/// When the URI is wrong or asks for TLS, the provider of the credentials has no secret, or every attempt failed.
+/// When the URI is wrong, TLS is asked for and not built in, or every attempt failed.
 pub async fn connect(
     options: impl TryInto<ConnectOptions, Error: Into<ConnectError>>,
 ) -> Result<Connection, ConnectError> {
-    let mut options = options.try_into().map_err(Into::into)?;
-    if options.tls.is_some() {
-        return Err(ConnectError::TlsNotEnabled);
+    connect::connect(&Compio, options).await
+}
+
+/// The runtime of the task.
+struct Compio;
+
+impl Network for Compio {
+    type Transport = Stream;
+    type Connection = Connection;
+
+    async fn sleep(&self, time: Duration) {
+        sleep(time).await;
     }
-    options.config.credentials = options.config.credentials.fetch().await?;
-    let mut failed = Vec::new();
-    for host in &options.hosts {
-        let mut fail = |address, phase, error| {
-            failed.push(FailedAttempt::new(host.clone(), address, phase, error));
-        };
+
+    async fn look_up(&self, host: &Host) -> io::Result<Vec<SocketAddr>> {
         let name = (host.host.as_str(), host.port);
-        match in_time(&options, name.to_socket_addrs_async()).await {
-            Err(error) => fail(None, ConnectPhase::Resolve, error),
-            Ok(addresses) => {
-                for address in addresses {
-                    match open(address, &options).await {
-                        Ok(connection) => return Ok(connection),
-                        Err((phase, error)) => fail(Some(address), phase, error),
-                    }
-                }
-            }
+        Ok(name.to_socket_addrs_async().await?.collect())
+    }
+
+    async fn open_tcp(&self, address: SocketAddr, options: &TcpOptions) -> io::Result<Stream> {
+        let stream = TcpStream::connect(address).await?;
+        apply(options, &SockRef::from(&stream))?;
+        Ok(Stream::new(stream))
+    }
+
+    async fn open(&self, transport: MaybeTls<Stream>, config: Config) -> Result<Connection, ConnectionError> {
+        let (connection, driver) = connect_with(transport, config);
+        compio_runtime::spawn(driver).detach();
+        connection.opened().await?;
+        Ok(connection)
+    }
+}
+
+fn apply(options: &TcpOptions, socket: &SockRef<'_>) -> io::Result<()> {
+    socket.set_tcp_nodelay(options.nodelay)?;
+    if let Some(keepalive) = &options.keepalive {
+        let mut probes = TcpKeepalive::new();
+        if let Some(time) = keepalive.idle {
+            probes = probes.with_time(time);
         }
+        if let Some(time) = keepalive.interval {
+            probes = probes.with_interval(time);
+        }
+        if let Some(count) = keepalive.count {
+            probes = probes.with_retries(count);
+        }
+        socket.set_tcp_keepalive(&probes)?;
     }
-    Err(ConnectError::Failed(failed.into()))
-}
-
-async fn open(
-    address: SocketAddr,
-    options: &ConnectOptions,
-) -> Result<Connection, (ConnectPhase, ConnectionError)> {
-    let stream = in_time(options, open_tcp(address, options)).await;
-    let stream = stream.map_err(|error| (ConnectPhase::Tcp, error))?;
-    let (connection, driver) = connect_with(Stream::new(stream), options.config.clone());
-    compio_runtime::spawn(driver).detach();
-    match connection.opened().await {
-        Ok(()) => Ok(connection),
-        Err(error) => Err((ConnectPhase::Amqp, error)),
-    }
-}
-
-async fn open_tcp(address: SocketAddr, options: &ConnectOptions) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(options.tcp.nodelay)?;
-    Ok(stream)
-}
-
-/// What the step gives within `connection_timeout`.
-async fn in_time<T>(
-    options: &ConnectOptions,
-    step: impl Future<Output = io::Result<T>>,
-) -> Result<T, ConnectionError> {
-    let late = |_| Err(io::ErrorKind::TimedOut.into());
-    let result = timeout(options.connection_timeout.min(LONGEST), step)
-        .await
-        .unwrap_or_else(late);
-    result.map_err(|error| ConnectionError::Transport(error.into()))
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(options.user_timeout)?;
+    Ok(())
 }

@@ -12,6 +12,7 @@ use amqp_client::{
     ShutdownError, Style,
 };
 
+use crate::peer::Peer;
 use crate::stage::Outcome;
 
 /// A way to connect, and to run what goes on then. It is all that an adapter has of its own; the rest is its style's.
@@ -19,6 +20,11 @@ pub(crate) trait Adapter: 'static {
     type Client: Client;
 
     async fn connect(options: ConnectOptions) -> Result<Self::Client, ConnectError>;
+
+    /// Waits until the peer's script has come to its end. Where this thread moves octets, that has to go on meanwhile.
+    async fn end(peer: Peer) -> Outcome {
+        peer.end()
+    }
 
     /// Runs a scenario on this thread.
     fn run(scenario: impl Future<Output = Outcome>) -> Outcome;

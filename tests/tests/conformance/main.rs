@@ -88,4 +88,5 @@ conformance! {
     threaded: Threaded, 24 lines;
     single_threaded: SingleThreaded, 24 lines;
     event_loop: Callbacks, 23 lines;
+    compio: Compio, 30 lines;
 }

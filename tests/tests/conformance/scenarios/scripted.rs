@@ -51,7 +51,7 @@ pub(crate) async fn flow<A: Adapter>() -> Outcome {
     assert!(channel.may_publish());
     client.publish(channel.basic_publish("", "q", "let go")).await?;
     client.close().await?;
-    peer.end()
+    A::end(peer).await
 }
 
 pub(crate) async fn forced_close<A: Adapter>() -> Outcome {
@@ -94,7 +94,7 @@ pub(crate) async fn forced_close<A: Adapter>() -> Outcome {
     );
     let error = client.closed().await;
     assert!(error.is_connection_forced(), "{error}");
-    peer.end()
+    A::end(peer).await
 }
 
 pub(crate) async fn end_of_stream<A: Adapter>() -> Outcome {
@@ -113,7 +113,7 @@ pub(crate) async fn end_of_stream<A: Adapter>() -> Outcome {
         ),
         "{error}"
     );
-    peer.end()
+    A::end(peer).await
 }
 
 pub(crate) async fn handles_dropped<A: Adapter>() -> Outcome {
@@ -154,5 +154,5 @@ pub(crate) async fn handles_dropped<A: Adapter>() -> Outcome {
     drop(consumer);
     drop(channel);
     drop(client);
-    peer.end()
+    A::end(peer).await
 }
