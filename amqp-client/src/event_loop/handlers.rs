@@ -45,7 +45,7 @@ type OnUnblocked = Box<dyn FnMut(&Connection)>;
 pub struct Handlers {
     on_open: Option<OnOpen>,
     on_open_error: Option<OnOpenError>,
-    on_close: Option<OnClose>,
+    pub(super) on_close: Option<OnClose>,
     on_blocked: Option<OnBlocked>,
     on_unblocked: Option<OnUnblocked>,
 }
@@ -122,11 +122,7 @@ impl Handle {
             };
             match connected {
                 Ok((connection, events)) => handlers.opened(&connection.in_style(handle), events),
-                Err(error) => {
-                    if let Some(on_open_error) = handlers.on_open_error {
-                        on_open_error(&handle, error);
-                    }
-                }
+                Err(error) => handlers.not_opened(&handle, error),
             }
         });
         Attempt(id)
@@ -138,13 +134,20 @@ impl Handle {
     }
 }
 
-/// Connecting under way, to [abort](Handle::abort) it by. Made by [`Handle::connect`].
+/// Connecting under way, to [abort](Handle::abort) it by. Made by [`Handle::connect`] and [`Handle::keep_connected`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Attempt(TaskId);
+pub struct Attempt(pub(super) TaskId);
 
 impl Handlers {
+    /// Tells why there is no connection.
+    pub(super) fn not_opened(self, handle: &Handle, error: ConnectError) {
+        if let Some(on_open_error) = self.on_open_error {
+            on_open_error(handle, error);
+        }
+    }
+
     /// Tells that the connection is open, and from then on what else happens.
-    fn opened(self, connection: &Connection, mut events: Events) {
+    pub(super) fn opened(self, connection: &Connection, mut events: Events) {
         // Up to its opening nobody but this knows of it.
         let cx = Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(event)) = events.poll_event(&cx) {

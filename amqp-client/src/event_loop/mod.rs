@@ -63,6 +63,7 @@ mod handlers;
 mod io;
 mod network;
 mod operations;
+mod reconnect;
 mod remote;
 mod requests;
 mod tasks;

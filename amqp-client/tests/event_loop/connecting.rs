@@ -23,7 +23,7 @@ fn silent() -> (TcpListener, Host) {
 }
 
 /// A host that refuses: nobody gets the port and nobody listens on it, as long as the socket lives.
-fn dead() -> (Socket, Host) {
+pub(crate) fn dead() -> (Socket, Host) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket
         .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())

@@ -14,6 +14,7 @@ mod ending;
 mod flow;
 mod handlers;
 mod order;
+mod reconnecting;
 mod reentrancy;
 mod secrets;
 mod server;
