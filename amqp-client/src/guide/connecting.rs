@@ -108,9 +108,6 @@
 //! # }
 //! ```
 //!
-//! [`Reconnecting`] is such a loop with pauses that grow, by a [`ReconnectionStrategy`] that is told of each attempt, failure and
-//! end, or of your own.
-//!
 //! # Its end
 //!
 //! | | what was published | what was delivered and is not settled | the server |

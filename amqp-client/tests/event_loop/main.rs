@@ -11,7 +11,6 @@ mod callbacks;
 mod connecting;
 mod embedding;
 mod ending;
-mod flow;
 mod handlers;
 mod order;
 mod reconnecting;

@@ -130,7 +130,7 @@ fn parameters(url: &str, theirs: &Value) -> Value {
         panic!("{url}: one host")
     };
     let config = &options.config;
-    let seconds = |time: Duration| (time != Duration::MAX).then(|| time.as_secs_f64());
+    let seconds = |time: Duration| (time != Duration::MAX).then_some(time.as_secs_f64());
     // Nobody can read a password: it is as Pika's, or it is not.
     let user = config.credentials.user();
     let password = theirs["password"].as_str().unwrap_or_default();
