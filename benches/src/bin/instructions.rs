@@ -22,11 +22,14 @@ use bytes::{Buf, BytesMut};
 
 type Failure = Box<dyn Error>;
 
-const BODY: [u8; 100] = [7; 100];
+const BODY: [u8; 16] = [7; 16];
 const MESSAGES: u64 = 20_000;
 /// Messages between two polls of the driver.
 const BATCHES: [u64; 2] = [100, 1];
-const SCENARIOS: [&str; 2] = ["publish", "deliver"];
+/// `consume` needs no acknowledgements, `deliver` acks each; `consumers` is `consume` by [`CONSUMERS`], each batch the next
+/// one's.
+const SCENARIOS: [&str; 4] = ["publish", "consume", "consumers", "deliver"];
+const CONSUMERS: usize = 10_000;
 /// `info` and `debug` are subscribers of `tracing` that might listen up to that level, and never do.
 const LISTENERS: &[&str] = &[
     "nobody",
@@ -90,7 +93,9 @@ fn run(scenario: &str, listener: &str, batch: u64, messages: u64) -> Result<(), 
     let mut session = Session::new();
     match scenario {
         "publish" => session.publish(batch, messages),
-        "deliver" => session.deliver(batch, messages),
+        "consume" => session.consume(1, true, batch, messages),
+        "consumers" => session.consume(CONSUMERS, true, batch, messages),
+        "deliver" => session.consume(1, false, batch, messages),
         _ => Err(format!("there is no scenario {scenario}").into()),
     }
 }
@@ -136,9 +141,14 @@ struct Server(Arc<Mutex<Vec<u8>>>);
 impl Server {
     fn send(&self, octets: &[u8]) {
         if let Ok(mut input) = self.0.lock() {
-            input.extend_from_slice(octets);
+            copy(octets, |part| input.extend_from_slice(part));
         }
     }
+}
+
+/// Copies in short parts: of a long one callgrind counts each octet as an instruction.
+fn copy(octets: &[u8], copy: impl FnMut(&[u8])) {
+    octets.chunks(1024).for_each(copy);
 }
 
 impl Transport for Server {
@@ -149,7 +159,7 @@ impl Transport for Server {
         if octets.is_empty() {
             return Poll::Pending;
         }
-        input.extend_from_slice(&octets);
+        copy(&octets, |part| input.extend_from_slice(part));
         let count = octets.len();
         octets.clear();
         Poll::Ready(Ok(count))
@@ -257,42 +267,82 @@ impl Session {
         Ok(())
     }
 
-    /// Takes and acks deliveries, each on its own.
-    fn deliver(&mut self, batch: u64, messages: u64) -> Result<(), Failure> {
+    /// Takes deliveries, and acks each on its own if that is wanted.
+    fn consume(&mut self, consumers: usize, no_ack: bool, batch: u64, messages: u64) -> Result<(), Failure> {
         let channel = self.open_channel()?;
-        let consumer_tag = ShortStr::from_static("c");
-        let consume_ok = basic::ConsumeOk {
-            consumer_tag: consumer_tag.clone(),
-        };
-        let octets = [method(1, &basic::QosOk {}), method(1, &consume_ok)].concat();
-        let consume = channel.basic_consume("q").consumer_tag("c").into_future();
-        let mut consumer = self.answered(consume, &octets)??;
-        let mut octets = Vec::new();
-        for turn in 0..messages / batch {
-            octets.clear();
-            for number in 1..=batch {
-                let deliver = basic::Deliver {
-                    consumer_tag: consumer_tag.clone(),
-                    delivery_tag: DeliveryTag(turn * batch + number),
-                    exchange: ShortStr::from_static("exchange"),
-                    routing_key: ShortStr::from_static("routing.key"),
-                    ..Default::default()
-                };
-                frame::write_method(&mut octets, ChannelId(1), &deliver, 0)?;
-                octets.extend_from_slice(&frame::start(FrameType::Header, ChannelId(1), 14));
-                octets.extend_from_slice(&[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, BODY.len() as u8, 0, 0]);
-                octets.push(frame::END);
-                frame::write_body(&mut octets, ChannelId(1), &BODY, 0);
+        let mut started = Vec::new();
+        for number in 0..consumers {
+            let consumer_tag = ShortStr::try_from(format!("tag-{number:05}"))?;
+            let mut octets = Vec::new();
+            if number == 0 && !no_ack {
+                octets.extend(method(1, &basic::QosOk {}));
             }
-            self.server.send(&octets);
+            octets.extend(method(
+                1,
+                &basic::ConsumeOk {
+                    consumer_tag: consumer_tag.clone(),
+                },
+            ));
+            let consume = channel.basic_consume("q").consumer_tag(&consumer_tag);
+            let consume = if no_ack { consume.no_ack() } else { consume };
+            let consumer = self.answered(consume.into_future(), &octets)??;
+            started.push((consumer, Deliveries::new(consumer_tag, batch)?));
+        }
+        let mut delivery_tags = 1..;
+        for turn in 0..messages / batch {
+            let next = turn as usize % consumers;
+            let (consumer, deliveries) = started.get_mut(next).ok_or("no consumer")?;
+            self.server.send(deliveries.numbered(&mut delivery_tags));
             self.drive();
             for _ in 0..batch {
                 let delivery = ready(consumer.next())?.ok_or("the consumer ended")??;
-                ready(delivery.ack())??;
+                if !no_ack {
+                    ready(delivery.ack())??;
+                }
             }
             self.drive();
         }
         Ok(())
+    }
+}
+
+/// Deliveries of one consumer, encoded but for their tags, so that a server's work is not counted as the client's.
+struct Deliveries {
+    octets: Vec<u8>,
+    /// Octets of each.
+    len: usize,
+    /// Where in each its delivery tag is.
+    tag_at: usize,
+}
+
+impl Deliveries {
+    fn new(consumer_tag: ShortStr<'static>, count: u64) -> Result<Self, Failure> {
+        // Behind the ids and the consumer tag.
+        let tag_at = frame::START_LEN + 4 + 1 + consumer_tag.len();
+        let deliver = basic::Deliver {
+            consumer_tag,
+            exchange: ShortStr::from_static("exchange"),
+            routing_key: ShortStr::from_static("routing.key"),
+            ..Default::default()
+        };
+        let mut one = Vec::new();
+        frame::write_method(&mut one, ChannelId(1), &deliver, 0)?;
+        one.extend_from_slice(&frame::start(FrameType::Header, ChannelId(1), 15));
+        // One property: delivery-mode is 2.
+        one.extend_from_slice(&[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, BODY.len() as u8, 16, 0, 2]);
+        one.push(frame::END);
+        frame::write_body(&mut one, ChannelId(1), &BODY, 0);
+        let (len, octets) = (one.len(), one.repeat(count as usize));
+        Ok(Self { octets, len, tag_at })
+    }
+
+    fn numbered(&mut self, tags: &mut impl Iterator<Item = u64>) -> &[u8] {
+        for (one, tag) in self.octets.chunks_exact_mut(self.len).zip(tags) {
+            if let Some((tag_octets, _)) = one.split_at_mut(self.tag_at).1.split_first_chunk_mut() {
+                *tag_octets = tag.to_be_bytes();
+            }
+        }
+        &self.octets
     }
 }
 
