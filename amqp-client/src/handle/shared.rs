@@ -1,6 +1,6 @@
 //! The core behind its lock, and the wakers of those who wait for it. Wakers run after the lock is released.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,8 +43,8 @@ pub(crate) struct Inner {
     /// Whether whoever waits for deliveries, events or returned messages is woken for each, not only for the first: see
     /// [`Inner::wake_for_each`].
     wakes_for_each: bool,
-    /// Tasks that wait for another state of the connection, by the number of their [`Watch`].
-    watchers: HashMap<u64, Waker>,
+    /// Tasks that wait for another state of the connection, in the order of their [`Watch`]es.
+    watchers: BTreeMap<u64, Waker>,
     next_watch: u64,
     pub(super) subscribers: Subscribers,
     driver: Option<Asleep>,
@@ -76,7 +76,7 @@ impl Shared {
             returns: Subscriptions::default(),
             consumers: HashMap::new(),
             wakes_for_each: false,
-            watchers: HashMap::new(),
+            watchers: BTreeMap::new(),
             next_watch: 0,
             subscribers: Subscribers::default(),
             driver: None,
@@ -173,6 +173,11 @@ impl Inner {
 
     fn hand_out_events(&mut self) {
         while let Some(event) = self.core.poll_event() {
+            if let Event::State(_) = event {
+                // Whoever waits for a state is told before those who listen to everything.
+                self.woken
+                    .extend(std::mem::take(&mut self.watchers).into_values());
+            }
             if !self.subscribers.is_empty() {
                 self.tell_subscribers(&event);
             }
@@ -188,7 +193,6 @@ impl Inner {
                 } else {
                     self.consumers.remove(&consumer)
                 }),
-                Event::State(_) => self.woken.extend(self.watchers.drain().map(|(_, waker)| waker)),
                 Event::OutcomeKnown {
                     channel,
                     delivery_tag,
@@ -202,7 +206,8 @@ impl Inner {
                 }
                 Event::ChannelEnded { channel, .. } => self.woken.extend(self.returns.end(channel)),
                 // Their state is asked for where it matters.
-                Event::Confirmed { .. }
+                Event::State(_)
+                | Event::Confirmed { .. }
                 | Event::ConsumerEnded { .. }
                 | Event::Flow { .. }
                 | Event::Blocked { .. }
