@@ -7,8 +7,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::causes::Turn;
+use super::network::Loop;
 use super::{Attempt, Handle, Handlers};
-use crate::connect::{self, Network};
+use crate::connect::connect;
 use crate::error::{ConnectError, ConnectionError};
 use crate::options::ConnectOptions;
 use crate::reconnect::{ReconnectionStrategy, Retries};
@@ -59,7 +60,7 @@ impl Handle {
             loop {
                 retries.attempt();
                 let connected = match &options {
-                    Ok(options) => connect::connect(&handle, options.clone()).await,
+                    Ok(options) => connect(&Loop(&handle), options.clone()).await,
                     Err(error) => Err(error.clone()),
                 };
                 let pause = match connected {
