@@ -100,7 +100,9 @@ impl End {
         let (end, on_close) = (self.clone(), handlers.on_close.take());
         handlers.on_close(move |event_loop, error| {
             let waker = end.0.replace((Some(error.clone()), None)).1;
-            waker.map(Waker::wake);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
             if let Some(on_close) = on_close {
                 on_close(event_loop, error);
             }
