@@ -48,7 +48,11 @@ fn functions(file: &str, declaration: &str, heading: &str) -> [BTreeSet<String>;
 #[test]
 fn an_adapter_supplies_what_the_page_says() {
     for (file, declaration, heading) in [
-        ("amqp-client/src/driver.rs", "pub trait Transport {", "| function "),
+        (
+            "amqp-client/src/driver.rs",
+            "pub trait Transport {",
+            "| function ",
+        ),
         ("amqp-client/src/connect/mod.rs", "pub trait Network {", "| step "),
     ] {
         let [declared, named] = functions(file, declaration, heading);
