@@ -49,6 +49,20 @@ impl Scenario {
         }
     }
 
+    /// How many of its messages are deliveries that wait in the queue when it begins.
+    pub fn delivered(self, messages: u64) -> u64 {
+        match self {
+            Self::Consume | Self::ConsumeAck => messages,
+            _ => 0,
+        }
+    }
+
+    /// The queue for so many messages, to publish to and to consume from. A broker that does nothing reads from its name how
+    /// many deliveries to send; a real one has it, and them, before the program begins.
+    pub fn queue(self, messages: u64) -> String {
+        format!("bench.{}", self.delivered(messages))
+    }
+
     /// The scenario of that name.
     ///
     /// # Errors
@@ -71,8 +85,7 @@ pub struct Job {
     pub count: u64,
     /// Where the broker is. User, password and virtual host are RabbitMQ's defaults.
     pub address: SocketAddr,
-    /// The queue to publish to and to consume from. It exists already, and a broker that does nothing reads from its name how
-    /// many messages to deliver.
+    /// The [queue](Scenario::queue) to publish to and to consume from.
     pub queue: String,
 }
 
@@ -89,16 +102,12 @@ impl Job {
         };
         let scenario = Scenario::from_name(scenario)?;
         let count = count.parse()?;
-        let delivered = match scenario {
-            Scenario::Consume | Scenario::ConsumeAck => count,
-            _ => 0,
-        };
         Ok(Self {
             variant: variant.clone(),
             scenario,
             count,
             address: address.parse()?,
-            queue: format!("bench.{delivered}"),
+            queue: scenario.queue(count),
         })
     }
 

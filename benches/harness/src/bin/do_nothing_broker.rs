@@ -16,7 +16,7 @@ use amqp_harness::octets::{FRAME_MAX, START, Tagged, method};
 use amqp_harness::{BODY, Failure};
 use amqp_protocol::method::{Arguments, Decode};
 use amqp_protocol::v0_9_1::{Method, basic, channel, confirm, connection, exchange, queue};
-use amqp_protocol::{ChannelId, LongStr, Reader};
+use amqp_protocol::{ChannelId, FieldTable, LongStr, Reader};
 
 /// Octets read at once, and octets of deliveries written at once.
 const BUFFER: usize = 256 * 1024;
@@ -76,8 +76,13 @@ impl Session {
             replies: Vec::new(),
             channels: Vec::new(),
         };
+        // Some clients ask for them before they use confirms.
+        let capabilities = FieldTable::new()
+            .with("publisher_confirms", true)?
+            .with("basic.nack", true)?;
         let start = connection::Start {
             version_minor: 9,
+            server_properties: FieldTable::new().with("capabilities", capabilities)?,
             mechanisms: LongStr::from_static("PLAIN"),
             locales: LongStr::from_static("en_US"),
             ..Default::default()

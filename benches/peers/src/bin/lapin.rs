@@ -1,5 +1,5 @@
-//! lapin over tokio. Variants: `current-thread`, `multi-thread`, in which a publish is awaited before the next, as its
-//! documentation does; `current-thread-pipelined`, `multi-thread-pipelined`, in which up to 1,000 are under way.
+//! lapin over tokio. Variants: `current-thread`, `multi-thread`, in which a publish or an ack is awaited before the next, as
+//! its documentation does; `current-thread-pipelined`, `multi-thread-pipelined`, in which up to 1,000 are under way.
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
@@ -12,6 +12,7 @@ use lapin::options::{
     QueueDeclareOptions,
 };
 use lapin::types::{FieldTable, ShortString};
+use lapin::message::Delivery;
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, PublisherConfirm,
 };
@@ -158,10 +159,19 @@ impl Lapin {
         let mut consumer = self.consume(no_ack).await?;
         let meter = self.job.start();
         self.round_trip().await?;
-        for _ in 0..self.job.count {
-            let delivery = consumer.next().await.ok_or("the consumer ended")??;
-            if !no_ack {
-                delivery.ack(BasicAckOptions::default()).await?;
+        if self.pipelined && !no_ack {
+            let ack = |delivery: lapin::Result<Delivery>| async {
+                delivery?.ack(BasicAckOptions::default()).await
+            };
+            let deliveries = consumer.by_ref().take(self.job.count as usize);
+            let mut acks = deliveries.map(ack).buffered(WINDOW);
+            while acks.try_next().await?.is_some() {}
+        } else {
+            for _ in 0..self.job.count {
+                let delivery = consumer.next().await.ok_or("the consumer ended")??;
+                if !no_ack {
+                    delivery.ack(BasicAckOptions::default()).await?;
+                }
             }
         }
         if !no_ack {
