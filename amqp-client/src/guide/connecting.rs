@@ -123,7 +123,7 @@
 //! # Other styles, streams and runtimes
 //!
 //! The chapters speak of programs with `async`, over tokio. Programs that block or consist of callbacks use the same handles:
-//! [`Style`] has a table of what is called otherwise. They begin in `blocking` and `event_loop`, those of smol in `smol`.
+//! [`styles`] says which is for whom. They begin in `blocking` and `event_loop`, those of smol in `smol`.
 //!
 //! [`tokio::connect_with`] takes any stream of tokio's kind,
 //! [`driver::connect_with`] a [`Transport`](crate::driver::Transport) for any runtime, and

@@ -5,6 +5,7 @@
 //!
 //! | chapter | what for |
 //! |---|---|
+//! | [`styles`] | futures, blocking calls, callbacks: which, and what each costs |
 //! | [`connecting`] | from a URI to an open connection, several servers, its loss and its end |
 //! | [`publishing`] | so that nothing is lost without somebody knowing |
 //! | [`consuming`] | so that each message is handled, and handled again if it was not |
@@ -31,6 +32,9 @@
         feature = "event-loop",
         feature = "smol",
         feature = "tokio",
+        feature = "smol",
+        feature = "blocking",
+        feature = "event-loop",
         feature = "tls",
         feature = "metrics",
         feature = "tracing",
@@ -52,6 +56,7 @@ pub mod publishing;
 pub mod regenerating;
 pub mod revisions;
 pub mod security;
+pub mod styles;
 pub mod testing;
 pub mod tuning;
 
