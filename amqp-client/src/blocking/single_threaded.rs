@@ -20,6 +20,9 @@ use crate::sans_io::State;
 /// acknowledgement leaves with the call behind it. RabbitMQ takes a program for dead that computes for two to three
 /// heartbeat intervals without any call: [`ConnectionError::HeartbeatsMissed`].
 ///
+/// So each publish is a write of its own: nobody else could send later what a call keeps back. The thread of a
+/// [`blocking::Connection`](super::Connection) writes at once what has gathered, for programs that publish many at a time.
+///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::time::Duration;

@@ -44,6 +44,8 @@
 //!   takes none, and what the server refuses closes the channel.
 //! - A frame has at most [`frame_max`](field@Config::frame_max) octets, a body of more takes several. RabbitMQ's default is
 //!   good for most.
+//! - With [`blocking::SingleThreaded`] each publish is a write of its own, which leaves before its call returns. In the other
+//!   styles one write takes what has gathered.
 //! - One connection uses one task, its driver. Programs for which that is not enough open more connections.
 //!
 //! The clock decides, in the program itself: [`Connection::stats`] counts messages and octets, and shows what waits.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use amqp_client::NoReconnection;
 use amqp_client::event_loop::{Channel, Connection, EventLoop, Handle, Handlers, Publisher, Registration};
 
 use self::answering::answer;
@@ -123,7 +124,7 @@ const CLOSURES: [Closure; 19] = [
     }),
 ];
 
-const CALLS: [Call; 19] = [
+const CALLS: [Call; 20] = [
     ("open_channel", Part::Connection, |stage, handles| {
         let stage = Rc::clone(stage);
         let open = handles.connection().open_channel();
@@ -189,6 +190,14 @@ const CALLS: [Call; 19] = [
         let failed = Rc::clone(stage);
         let handlers = Handlers::new().on_open_error(move |_, _| failed.outcome(true));
         stage.event_loop.connect("no URI", handlers);
+    }),
+    ("keep_connected", Part::Nothing, |stage, _| {
+        let stage = Rc::clone(stage);
+        let event_loop = stage.event_loop.clone();
+        event_loop.keep_connected("no URI", NoReconnection, move || {
+            let stage = Rc::clone(&stage);
+            Handlers::new().on_open_error(move |_, _| stage.outcome(true))
+        });
     }),
     ("abort", Part::Nothing, |stage, _| {
         let handlers = Handlers::new().on_open_error(|_, _| panic!("aborted"));
