@@ -5,7 +5,7 @@
 //! buffer, kept from one poll to the next.
 #![forbid(unsafe_code)]
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use amqp_client::{Config, ConnectError, ConnectOptions, Connection, ConnectionEr
 use bytes::{Buf, BytesMut};
 use compio_io::{AsyncRead, AsyncWrite};
 use compio_net::{TcpStream, ToSocketAddrsAsync};
-use compio_runtime::time::{sleep, sleep_until};
+use compio_runtime::time::sleep_until;
 use socket2::{SockRef, TcpKeepalive};
 
 /// Octets read or written at a time.
@@ -126,7 +126,11 @@ impl Network for Compio {
     type Connection = Connection;
 
     async fn sleep(&self, time: Duration) {
-        sleep(time).await;
+        // compio's own panics at what is beyond the clock.
+        match Instant::now().checked_add(time) {
+            Some(deadline) => sleep_until(deadline).await,
+            None => pending().await,
+        }
     }
 
     async fn look_up(&self, host: &Host) -> io::Result<Vec<SocketAddr>> {
