@@ -65,7 +65,8 @@ const READ_ROOM: usize = 16 * 1024;
 /// }
 /// ```
 pub trait Transport {
-    /// Appends what has come to `input`, into the room that it has, and says how much; 0 is the end of the stream.
+    /// Appends what has come to `input`, into the room that it has, and says how much; 0 is the end of the stream. It is
+    /// asked again until it is pending.
     fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>>;
 
     /// Writes from the front of `batch`, advances it by what was taken, and says how much that was.
