@@ -1,7 +1,8 @@
-//! What the tests of this workspace share: brokers, and a network that fails when it is told to.
+//! What the tests of this workspace share: brokers, the examples as programs, and a network that fails when it is told to.
 #![forbid(unsafe_code)]
 
 pub mod broker;
+pub mod examples;
 pub mod framing;
 mod node;
 mod process;

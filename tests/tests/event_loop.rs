@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use amqp_client::event_loop::{Channel, Connection, EventLoop, Handlers};
 use amqp_client::{ConnectionError, ConsumerEnd, ConsumerError, PublishError};
 use amqp_tests::broker::Broker;
+use amqp_tests::examples::example;
 
 /// What the slowest test takes on a busy machine, times ten.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -309,16 +310,7 @@ fn a_connection_that_the_server_closes_is_told_with_its_reason() {
 
 #[test]
 fn the_example_publishes_and_consumes_and_comes_to_its_end() {
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "amqp-client",
-            "--example",
-            "event_loop",
-        ])
-        .args(["--no-default-features", "--features", "event-loop"])
+    let output = Command::new(example("event_loop"))
         .env("AMQP_URL", Broker::shared().url())
         .output()
         .unwrap();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use amqp_client::metrics::CATALOGUE;
 use amqp_client::tokio::connect;
 use amqp_tests::broker::Broker;
+use amqp_tests::examples::example;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -17,26 +18,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs an example of the client against this broker and returns what it printed.
 fn run_example(name: &str, url: &str) -> String {
-    run_example_built(&[], name, url)
-}
-
-/// The same of one that needs these features.
-fn run_example_with(features: &str, name: &str, url: &str) -> String {
-    run_example_built(&["--features", features], name, url)
-}
-
-/// The same, with this feature and no other.
-fn run_example_alone(feature: &str, name: &str, url: &str) -> String {
-    run_example_built(&["--no-default-features", "--features", feature], name, url)
-}
-
-fn run_example_built(arguments: &[&str], name: &str, url: &str) -> String {
-    let output = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--package", "amqp-client", "--example", name])
-        .args(arguments)
-        .env("AMQP_URL", url)
-        .output()
-        .unwrap();
+    let output = Command::new(example(name)).env("AMQP_URL", url).output().unwrap();
     let (out, err) = (
         String::from_utf8(output.stdout).unwrap(),
         String::from_utf8_lossy(&output.stderr),
@@ -54,7 +36,7 @@ fn own_vhost(name: &str) -> String {
 
 #[test]
 fn opentelemetry_handles_a_message_in_the_trace_that_it_was_published_in() {
-    let printed = run_example_with("opentelemetry", "opentelemetry", Broker::shared().url());
+    let printed = run_example("opentelemetry", Broker::shared().url());
     let trace = |line: &str| line.split_once("in trace ").unwrap().1.to_owned();
     let traces: Vec<_> = printed.lines().map(trace).collect();
     assert_eq!(traces.len(), 2, "{printed}");
@@ -122,7 +104,7 @@ fn the_bare_core_is_driven_in_less_than_a_hundred_lines() {
 
 #[test]
 fn blocking_does_everything_with_and_without_a_thread() {
-    let printed = run_example_alone("blocking", "blocking", &own_vhost("blocking"));
+    let printed = run_example("blocking", &own_vhost("blocking"));
     let mut lines: Vec<_> = printed.lines().collect();
     // Whose message comes first is the threads' affair.
     lines.sort_unstable();
@@ -139,10 +121,7 @@ fn blocking_does_everything_with_and_without_a_thread() {
 
 #[test]
 fn smol_publishes_and_consumes() {
-    assert_eq!(
-        run_example_alone("smol", "smol", &own_vhost("smol")),
-        "hello from smol\n"
-    );
+    assert_eq!(run_example("smol", &own_vhost("smol")), "hello from smol\n");
 }
 
 #[test]
@@ -159,15 +138,7 @@ fn seed_fanout_does_what_the_seeds_synchronous_sample_does() {
 
 #[test]
 fn a_broker_that_is_not_there_is_one_line() {
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "amqp-client",
-            "--example",
-            "orders",
-        ])
+    let output = Command::new(example("orders"))
         // Nobody can listen there.
         .env("AMQP_URL", "amqp://127.0.0.1:1?connection_attempts=1")
         .output()
@@ -185,9 +156,8 @@ fn a_broker_that_is_not_there_is_one_line() {
 
 #[tokio::test]
 async fn web_service_ends_although_a_client_has_sent_half_a_body() {
-    let mut service = tokio::process::Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--package", "amqp-client"])
-        .args(["--example", "web_service", "--", "127.0.0.1:0"])
+    let mut service = tokio::process::Command::new(example("web_service"))
+        .arg("127.0.0.1:0")
         .env("AMQP_URL", own_vhost("web-service"))
         .env("SHUTDOWN_LIMIT", "1")
         .stdout(Stdio::piped())
@@ -217,16 +187,7 @@ async fn web_service_ends_although_a_client_has_sent_half_a_body() {
 #[tokio::test]
 async fn worker_finishes_what_it_has_begun_when_it_is_told_to_stop() {
     let url = own_vhost("worker");
-    // Cargo becomes the program, so that this is also the one that gets the signal.
-    let mut worker = tokio::process::Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "amqp-client",
-            "--example",
-            "worker",
-        ])
+    let mut worker = tokio::process::Command::new(example("worker"))
         .env("AMQP_URL", &url)
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -284,16 +245,7 @@ async fn get(address: &str, path: &str) -> String {
 
 #[tokio::test]
 async fn prometheus_gets_what_the_catalogue_lists() {
-    let mut example = tokio::process::Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "amqp-client",
-            "--features",
-            "metrics",
-        ])
-        .args(["--example", "prometheus"])
+    let mut example = tokio::process::Command::new(example("prometheus"))
         .env("AMQP_URL", own_vhost("prometheus"))
         .env("LISTEN", "127.0.0.1:0")
         .stdout(Stdio::piped())
@@ -492,9 +444,8 @@ mod private_node {
     #[tokio::test]
     async fn web_service_accepts_what_is_confirmed_refuses_while_blocked_and_ends_in_order() {
         let broker = Broker::start(&Options::default()).unwrap();
-        let mut service = tokio::process::Command::new(env!("CARGO"))
-            .args(["run", "--quiet", "--package", "amqp-client"])
-            .args(["--example", "web_service", "--", "127.0.0.1:0"])
+        let mut service = tokio::process::Command::new(example("web_service"))
+            .arg("127.0.0.1:0")
             .env("AMQP_URL", broker.url())
             // Longer than the alarm takes, with its confirms.
             .env("SHUTDOWN_LIMIT", (3 * LIMIT).as_secs().to_string())

@@ -10,6 +10,7 @@ use std::time::Duration;
 use amqp_client::tokio::connect;
 use amqp_client::{ConnectOptions, wire};
 use amqp_tests::broker::Broker;
+use amqp_tests::examples::example;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -70,11 +71,7 @@ fn url(name: &str) -> Result<String, Failure> {
 
 /// The lines of `wire dissect`, which must find no error.
 fn dissect(file: &PathBuf) -> Result<Vec<Value>, Failure> {
-    let output = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--package", "amqp-protocol", "--all-features"])
-        .args(["--example", "wire", "--", "dissect"])
-        .arg(file)
-        .output()?;
+    let output = Command::new(example("wire")).arg("dissect").arg(file).output()?;
     let (out, err) = (
         String::from_utf8(output.stdout)?,
         String::from_utf8(output.stderr)?,
@@ -102,16 +99,7 @@ fn names(lines: &[Value]) -> Vec<String> {
 #[test]
 fn the_example_records_what_wire_dissect_reads() -> Outcome {
     let folder = Folder::new("example")?;
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "amqp-client",
-            "--example",
-            "wire_tap",
-            "--",
-        ])
+    let output = Command::new(example("wire_tap"))
         .arg(folder.0.join("session"))
         .env("AMQP_URL", url("example")?)
         .output()?;
@@ -164,15 +152,7 @@ fn the_example_records_what_wire_dissect_reads() -> Outcome {
 
 #[test]
 fn the_example_prints_a_line_for_each_frame() -> Outcome {
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "amqp-client",
-            "--example",
-            "wire_tap",
-        ])
+    let output = Command::new(example("wire_tap"))
         .env("AMQP_URL", url("text")?)
         .output()?;
     let text = String::from_utf8(output.stderr)?;

@@ -11,6 +11,7 @@ use amqp_client::{
 };
 use amqp_compio::connect;
 use amqp_tests::broker::Broker;
+use amqp_tests::examples::example;
 use compio_driver::{DriverType, ProactorBuilder};
 use compio_net::TcpSocket;
 use compio_runtime::{Runtime, RuntimeBuilder};
@@ -142,15 +143,7 @@ fn it_connects_again_when_an_operator_closed_the_connection() {
 
 #[test]
 fn hello_compio_publishes_and_consumes() {
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "amqp-compio",
-            "--example",
-            "hello_compio",
-        ])
+    let output = Command::new(example("hello_compio"))
         .env("AMQP_URL", Broker::shared().url())
         .output()
         .unwrap();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use amqp_client::blocking::Connection;
 use amqp_client::{ConnectOptions, Credentials};
 use amqp_tests::broker::Broker;
+use amqp_tests::examples::example;
 use serde_json::{Value, json};
 
 use crate::rows::{code, rows};
@@ -17,11 +18,11 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/coming_from");
 /// Debian's own: another `python3` that comes first in PATH does not see Debian's packages.
 const PYTHON: &str = "/usr/bin/python3";
 
-/// The styles: Pika's program, our example, and the only feature that it needs.
-const STYLES: [(&str, &str, &str); 3] = [
-    ("synchronous", "seed_synchronous", "blocking"),
-    ("threads", "seed_threads", "blocking"),
-    ("continuations", "seed_continuations", "event-loop"),
+/// The styles: Pika's program, and our example.
+const STYLES: [(&str, &str); 3] = [
+    ("synchronous", "seed_synchronous"),
+    ("threads", "seed_threads"),
+    ("continuations", "seed_continuations"),
 ];
 
 /// Runs a program to its end, and returns what it printed.
@@ -83,7 +84,7 @@ fn every_public_name_of_pika_has_a_row() {
 #[test]
 fn programs_are_those_that_run() {
     let chapter = chapter("pika");
-    for (theirs, ours, _) in STYLES {
+    for (theirs, ours) in STYLES {
         let ours = program(&format!("amqp-client/examples/{ours}.rs"));
         assert!(
             chapter.contains(&format!("```rust,no_run\n{ours}```\n")),
@@ -97,20 +98,11 @@ fn programs_are_those_that_run() {
 
 #[test]
 fn each_style_prints_what_pika_does() {
-    for (theirs, ours, feature) in STYLES {
+    for (theirs, ours) in STYLES {
         let url = own_vhost(theirs);
         let printed_by_pika = run(python(theirs).env("AMQP_URL", &url));
         // The exchange and the queue are there by then, of the same kind, and the queue is empty.
-        let printed = run(Command::new(env!("CARGO"))
-            .args([
-                "run",
-                "--quiet",
-                "--package",
-                "amqp-client",
-                "--no-default-features",
-            ])
-            .args(["--features", feature, "--example", ours])
-            .env("AMQP_URL", &url));
+        let printed = run(Command::new(example(ours)).env("AMQP_URL", &url));
         assert_eq!(printed, printed_by_pika, "{ours}");
         assert!(!printed.is_empty());
         let connection = Connection::connect(url).unwrap();
