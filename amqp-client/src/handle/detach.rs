@@ -94,7 +94,7 @@ impl<S: Style + 'static> Detach for SelectConfirms<'_, S> {
 impl Detach for PublishMessage<'_> {
     fn detach(self) -> Detached<Self::Output> {
         let mut admission = self.0.into_owned();
-        Box::pin(poll_fn(move |cx| admission.poll(cx, |_, _, _| ())))
+        Box::pin(poll_fn(move |cx| admission.poll(cx, false).map_ok(drop)))
     }
 }
 

@@ -43,9 +43,7 @@ pub use request::{Begin, Caller, Request};
 #[cfg(feature = "event-loop")]
 pub(crate) use returns::Feed;
 pub use returns::Returns;
-#[cfg(feature = "blocking")]
-pub(crate) use shared::Inner;
-pub(crate) use shared::{Asleep, Shared};
+pub(crate) use shared::{Asleep, Inner, Shared};
 #[cfg(any(feature = "blocking", feature = "event-loop"))]
 pub(crate) use style::sealed::Sealed as SealedStyle;
 pub use style::{Async, Blocking, Style};

@@ -13,13 +13,17 @@ use amqp_protocol::IntoOwned;
 use amqp_protocol::table::{FieldValue, TableError};
 
 use super::channel::{Channel, ChannelHandle};
-use super::request::{Begin, Request};
+use super::request::{Begin, Fault, Request, short_string};
+use super::shared::Inner;
 use super::style::Style;
 use super::waiting::{Turn, Wait};
 use crate::error::{PublishError, Refusal};
 use crate::propagation::Headers;
-use crate::sans_io::{Body, ChannelKey, Connection, Published};
+use crate::sans_io::{Body, ChannelKey, Published, RequestId};
 use crate::trace::{self, Publishing};
+
+/// delivery-mode 2.
+pub(super) const PERSISTENT: Option<u8> = Some(2);
 
 /// A message to publish: method, properties and body. Made by [`Channel::basic_publish`] and
 /// [`Publisher::publish`](super::Publisher::publish).
@@ -31,11 +35,33 @@ pub struct Publish<'a> {
 }
 
 impl<'a> Publish<'a> {
-    pub(super) fn new(body: Body<'a>) -> Self {
-        Self {
-            method: basic::Publish::default(),
-            properties: basic::Properties::default(),
-            body,
+    // Put together in its place: to move a message costs as much as to encode it.
+    #[inline]
+    pub(super) fn request<C>(
+        caller: &'a C,
+        exchange: name!('a),
+        routing_key: name!('a),
+        body: Body<'a>,
+        delivery_mode: Option<u8>,
+    ) -> Request<'a, C, Self> {
+        let mut fault = None;
+        let exchange = short_string(&mut fault, "exchange", exchange);
+        let routing_key = short_string(&mut fault, "routing_key", routing_key);
+        Request {
+            caller,
+            method: Self {
+                method: basic::Publish {
+                    exchange,
+                    routing_key,
+                    ..Default::default()
+                },
+                properties: basic::Properties {
+                    delivery_mode,
+                    ..Default::default()
+                },
+                body,
+            },
+            fault,
         }
     }
 }
@@ -60,11 +86,7 @@ impl<S: Style> Channel<S> {
         routing_key: name!('a),
         body: impl Into<Body<'a>>,
     ) -> Request<'a, Self, Publish<'a>> {
-        let publish = Publish::new(body.into());
-        let mut request = Request::new(self, publish);
-        request.method.method.exchange = request.keep("exchange", exchange);
-        request.method.method.routing_key = request.keep("routing_key", routing_key);
-        request
+        Publish::request(self, exchange, routing_key, body.into(), None)
     }
 }
 
@@ -89,7 +111,7 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
     /// delivery-mode 2: in a durable queue the message survives a restart of the server. A [`Publisher`](super::Publisher)
     /// does so by itself.
     pub fn persistent(self) -> Self {
-        self.set(|publish| publish.properties.delivery_mode = Some(2))
+        self.set(|publish| publish.properties.delivery_mode = PERSISTENT)
     }
 
     /// delivery-mode 1: the server may keep the message in memory alone.
@@ -190,8 +212,7 @@ impl<'a, S: Style> Begin for Request<'a, Channel<S>, Publish<'a>> {
     type Future = PublishMessage<'a>;
 
     fn begin(self) -> PublishMessage<'a> {
-        let (channel, message) = self.finish();
-        PublishMessage(Admission::new(&channel.handle, message))
+        PublishMessage(Admission::new(&self.caller.handle, self.method, self.fault))
     }
 }
 
@@ -207,7 +228,7 @@ impl Future for PublishMessage<'_> {
     type Output = Result<(), PublishError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |_, _, _| ())
+        self.0.poll(cx, false).map_ok(drop)
     }
 }
 
@@ -215,18 +236,27 @@ impl Future for PublishMessage<'_> {
 #[derive(Debug)]
 pub(super) struct Admission<'a, C = &'a Arc<ChannelHandle>> {
     channel: C,
-    message: Option<Result<Publish<'a>, PublishError>>,
-    /// While it is held back.
-    wait: Option<Wait<Turn>>,
+    message: Publish<'a>,
+    stage: Stage,
     trace: Publishing,
 }
 
+#[derive(Debug)]
+enum Stage {
+    /// Nothing was tried. What does not fit is told then.
+    New(Option<Fault>),
+    HeldBack(Wait<Turn>),
+    /// Published, or refused.
+    Over,
+}
+
 impl<'a> Admission<'a> {
-    pub(super) fn new(channel: &'a Arc<ChannelHandle>, message: Result<Publish<'a>, PublishError>) -> Self {
+    #[inline]
+    pub(super) fn new(channel: &'a Arc<ChannelHandle>, message: Publish<'a>, fault: Option<Fault>) -> Self {
         Self {
             channel,
-            message: Some(message),
-            wait: None,
+            message,
+            stage: Stage::New(fault),
             trace: Publishing::default(),
         }
     }
@@ -234,18 +264,17 @@ impl<'a> Admission<'a> {
     /// The same without anything borrowed.
     #[cfg(feature = "event-loop")]
     pub(super) fn into_owned(self) -> Admission<'static, Arc<ChannelHandle>> {
-        let owned = |message: Publish<'a>| Publish {
-            method: message.method.into_owned(),
-            properties: message.properties.into_owned(),
-            body: match message.body {
-                Body::Borrowed(octets) => Body::from(octets.to_vec()),
-                Body::Shared(octets) => Body::Shared(octets),
-            },
-        };
         Admission {
             channel: Arc::clone(self.channel),
-            message: self.message.map(|message| message.map(owned)),
-            wait: self.wait,
+            message: Publish {
+                method: self.message.method.into_owned(),
+                properties: self.message.properties.into_owned(),
+                body: match self.message.body {
+                    Body::Borrowed(octets) => Body::from(octets.to_vec()),
+                    Body::Shared(octets) => Body::Shared(octets),
+                },
+            },
+            stage: self.stage,
             trace: self.trace,
         }
     }
@@ -257,33 +286,27 @@ impl<C: Borrow<Arc<ChannelHandle>>> Admission<'_, C> {
         std::mem::take(&mut self.trace)
     }
 
-    /// Publishes the message as soon as it may be, and lets `queued` have a look under the same lock.
-    pub(super) fn poll<R>(
+    /// Publishes the message as soon as it may be; `keeps` its outcome, if there will be one.
+    pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        queued: impl Fn(&mut Connection, ChannelKey, Published) -> R,
-    ) -> Poll<Result<R, PublishError>> {
-        if self.wait.is_none() {
-            self.begin();
+        keeps: bool,
+    ) -> Poll<Result<Published, PublishError>> {
+        if let Stage::New(fault) = &mut self.stage {
+            match fault.take() {
+                None => self.begin(),
+                Some(fault) => {
+                    self.stage = Stage::Over;
+                    return Poll::Ready(Err(fault.into()));
+                }
+            }
         }
+        let outcome = ready!(self.admit(cx, keeps));
+        self.stage = Stage::Over;
         if self.trace.is_listened_to() {
-            self.admit_and_tell(cx, queued)
-        } else {
-            self.admit(cx, queued)
+            self.trace
+                .admitted(self.channel.borrow().shared(), outcome.as_ref().map(drop));
         }
-    }
-
-    // Out of the way of those whom nobody listens to, so that their outcome goes straight to the caller.
-    #[cold]
-    #[inline(never)]
-    fn admit_and_tell<R>(
-        &mut self,
-        cx: &mut Context<'_>,
-        queued: impl Fn(&mut Connection, ChannelKey, Published) -> R,
-    ) -> Poll<Result<R, PublishError>> {
-        let outcome = ready!(self.admit(cx, queued));
-        self.trace
-            .admitted(self.channel.borrow().shared(), outcome.as_ref().map(drop));
         Poll::Ready(outcome)
     }
 
@@ -297,14 +320,11 @@ impl<C: Borrow<Arc<ChannelHandle>>> Admission<'_, C> {
 
     #[cold]
     fn follow(&mut self) {
-        let Some(Ok(Publish {
+        let Publish {
             method,
             properties,
             body,
-        })) = &mut self.message
-        else {
-            return;
-        };
+        } = &mut self.message;
         let channel = self.channel.borrow();
         let shared = channel.shared();
         self.trace
@@ -315,55 +335,61 @@ impl<C: Borrow<Arc<ChannelHandle>>> Admission<'_, C> {
         }
     }
 
-    fn admit<R>(
-        &mut self,
-        cx: &mut Context<'_>,
-        queued: impl Fn(&mut Connection, ChannelKey, Published) -> R,
-    ) -> Poll<Result<R, PublishError>> {
+    #[inline]
+    fn admit(&mut self, cx: &mut Context<'_>, keeps: bool) -> Poll<Result<Published, PublishError>> {
         loop {
-            let turn = match &mut self.wait {
-                Some(wait) => {
+            let turn = match &mut self.stage {
+                Stage::New(_) => None,
+                Stage::HeldBack(wait) => {
                     ready!(Pin::new(&mut *wait).poll(cx))?;
                     Some(wait.request())
                 }
-                None => None,
+                Stage::Over => return Poll::Pending,
             };
-            // Taken out, so that nothing of the caller's is dropped under the lock.
-            let Some(message) = self.message.take() else {
-                return Poll::Pending;
-            };
-            let message = message?;
+            let (channel, message) = (self.channel.borrow(), &self.message);
             // The request to wait for, if it is held back, and whether only others who waited longer go before.
-            let outcome = self.channel.borrow().with(|inner, key| {
-                let now = inner.now();
-                let behind = inner.core.is_way_free(key);
-                let held = match turn {
-                    Some(request) => inner.core.take_turn(key, request)?,
-                    None if inner.core.may_publish(key) => None,
-                    None => Some(inner.core.wait_to_publish(now, key)?),
-                };
-                if let Some(request) = held {
-                    inner.register::<Turn>(request);
-                    return Ok(Err((request, behind)));
-                }
-                let body = message.body.clone();
-                let published = inner
-                    .core
-                    .publish(now, key, &message.method, &message.properties, body)?;
-                Ok::<_, PublishError>(Ok(queued(&mut inner.core, key, published)))
-            })?;
-            let (request, behind) = match outcome {
-                Ok(result) => return Poll::Ready(Ok(result)),
+            let (request, behind) = match channel.with(|inner, key| inner.admit(key, turn, message, keeps))? {
+                Ok(published) => return Poll::Ready(Ok(published)),
                 Err(held) => held,
             };
-            self.message = Some(Ok(message));
-            self.trace.held_back(self.channel.borrow().shared());
-            self.wait = Some(self.channel.borrow().wait(request));
+            self.trace.held_back(channel.shared());
+            self.stage = Stage::HeldBack(channel.wait(request));
             if behind {
                 // They were woken before.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
         }
+    }
+}
+
+impl Inner {
+    /// Publishes a message if it may be, or says what to wait for.
+    #[inline]
+    fn admit(
+        &mut self,
+        key: ChannelKey,
+        turn: Option<RequestId>,
+        message: &Publish<'_>,
+        keeps: bool,
+    ) -> Result<Result<Published, (RequestId, bool)>, PublishError> {
+        let held = match turn {
+            None if self.core.may_publish(key) => None,
+            None => Some(self.core.wait_to_publish(self.now(), key)?),
+            Some(request) => self.core.take_turn(key, request)?,
+        };
+        if let Some(request) = held {
+            self.register::<Turn>(request);
+            return Ok(Err((request, self.core.is_way_free(key))));
+        }
+        let Publish {
+            method,
+            properties,
+            body,
+        } = message;
+        let clock = &self.clock;
+        self.core
+            .put_message(|| clock.now(), key, method, properties, body, keeps)
+            .map(Ok)
     }
 }

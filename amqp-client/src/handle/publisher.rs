@@ -13,7 +13,7 @@ use amqp_protocol::DeliveryTag;
 use amqp_protocol::method::Arguments;
 
 use super::channel::{Channel, ChannelHandle};
-use super::publish::{Admission, Publish};
+use super::publish::{Admission, PERSISTENT, Publish};
 use super::receipt::Receipt;
 use super::request::{Begin, Request};
 use super::style::{Async, Style};
@@ -171,10 +171,7 @@ impl<S: Style> Publisher<S> {
         routing_key: name!('a),
         body: impl Into<Body<'a>>,
     ) -> Request<'a, Self, Publish<'a>> {
-        let mut request = Request::new(self, Publish::new(body.into())).persistent();
-        request.method.method.exchange = request.keep("exchange", exchange);
-        request.method.method.routing_key = request.keep("routing_key", routing_key);
-        request
+        Publish::request(self, exchange, routing_key, body.into(), PERSISTENT)
     }
 
     /// How many publishes of the channel are not settled: neither confirmed nor failed.
@@ -234,10 +231,10 @@ impl<'a, S: Style> Begin for Request<'a, Publisher<S>, Publish<'a>> {
     type Future = PublishConfirmed<'a, S>;
 
     fn begin(self) -> PublishConfirmed<'a, S> {
-        let (publisher, message) = self.finish();
+        let channel = &self.caller.channel;
         PublishConfirmed {
-            channel: &publisher.channel,
-            admission: Admission::new(&publisher.channel.handle, message),
+            channel,
+            admission: Admission::new(&channel.handle, self.method, self.fault),
         }
     }
 }
@@ -271,15 +268,10 @@ impl<C: Borrow<Arc<ChannelHandle>>> Admission<'_, C> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(DeliveryTag, Publishing), PublishError>> {
-        let delivery_tag = ready!(self.poll(cx, |core, key, published| {
-            if let Some(delivery_tag) = published.delivery_tag {
-                core.keep_outcome(key, delivery_tag);
-            }
-            published.delivery_tag
-        }))?;
+        let published = ready!(self.poll(cx, true))?;
         // A publisher's channel is in confirm mode as long as it lives.
         let unknown = || PublishError::Unknown(ChannelError::Closed.into());
-        let delivery_tag = delivery_tag.ok_or_else(unknown)?;
+        let delivery_tag = published.delivery_tag.ok_or_else(unknown)?;
         let trace = self.take_trace();
         trace.numbered(delivery_tag);
         Poll::Ready(Ok((delivery_tag, trace)))

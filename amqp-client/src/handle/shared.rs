@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
 /// What the lock guards.
 #[derive(Debug)]
 pub(crate) struct Inner {
-    clock: Clock,
+    pub(super) clock: Clock,
     pub(crate) core: Connection,
     pub(super) replies: Waiting<Replied>,
     pub(super) turns: Waiting<Turn>,
@@ -94,23 +94,27 @@ impl Shared {
         // Nothing under the lock panics; a poisoned lock could only come from an allocation that failed.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let result = f(&mut inner);
-        inner.hand_out_events();
-        let driver = inner.take_driver();
-        let woken = std::mem::take(&mut inner.woken);
-        drop(inner);
-        // Mostly there is nobody.
-        if let Some(driver) = driver {
-            driver.wake();
-        }
-        if !woken.is_empty() {
-            wake_all(woken);
+        // Mostly there is nothing to tell, and nobody.
+        if inner.core.has_events() || !inner.woken.is_empty() || inner.driver_is_due() {
+            tell(inner);
         }
         result
     }
 }
 
 #[inline(never)]
-fn wake_all(woken: Vec<Waker>) {
+fn tell(mut inner: MutexGuard<'_, Inner>) {
+    inner.hand_out_events();
+    let driver = if inner.driver_is_due() {
+        inner.driver.take()
+    } else {
+        None
+    };
+    let woken = std::mem::take(&mut inner.woken);
+    drop(inner);
+    if let Some(driver) = driver {
+        driver.waker.wake();
+    }
     woken.into_iter().for_each(Waker::wake);
 }
 
@@ -271,25 +275,24 @@ impl Inner {
     /// Puts the driver to sleep; false when there is something that it should do first.
     pub(crate) fn sleep(&mut self, asleep: Asleep) -> bool {
         self.driver = Some(asleep);
-        self.take_driver().is_none()
+        let sleeps = !self.driver_is_due();
+        if !sleeps {
+            self.driver = None;
+        }
+        sleeps
     }
 
-    /// The driver's waker, if it sleeps and has something to do.
-    fn take_driver(&mut self) -> Option<Waker> {
-        let asleep = self.driver.as_ref()?;
-        let sooner = match (self.core.poll_timeout(), asleep.timeout) {
-            (Some(now), Some(then)) => now < then,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        let due = sooner
-            || (!asleep.writes && self.core.wants_write())
-            || (!asleep.reads && self.core.wants_read())
-            || self.core.state() == State::Closed;
-        if due {
-            self.driver.take().map(|asleep| asleep.waker)
-        } else {
-            None
-        }
+    /// Whether the driver sleeps and has something to do.
+    #[inline]
+    fn driver_is_due(&self) -> bool {
+        self.driver.as_ref().is_some_and(|asleep| {
+            let core = &self.core;
+            (!asleep.writes && core.wants_write())
+                || (!asleep.reads && core.wants_read())
+                || core.state() == State::Closed
+                || core
+                    .poll_timeout()
+                    .is_some_and(|now| asleep.timeout.is_none_or(|then| now < then))
+        })
     }
 }

@@ -155,6 +155,21 @@ impl Channel {
         matches!(self.phase, Phase::Closing(_))
     }
 
+    /// Whether nothing of its own holds its publishes back: channel.flow, a commit, or too few confirms.
+    pub(super) fn may_publish(&self) -> bool {
+        self.flow && !self.commits() && self.has_room()
+    }
+
+    /// Whether an answer to tx.commit is awaited.
+    pub(super) fn commits(&self) -> bool {
+        !self.deferred.is_empty()
+    }
+
+    /// Whether one more publish may wait for its confirm.
+    pub(super) fn has_room(&self) -> bool {
+        self.confirms.as_ref().is_none_or(|confirms| confirms.has_room())
+    }
+
     /// Whether basic.recover is sent and not answered: whatever has come until then comes again.
     pub(super) fn is_recovering(&self) -> bool {
         let recovers = |expectation: &Expectation| matches!(expectation.purpose, Purpose::Recover);

@@ -93,23 +93,38 @@ impl Connection {
     }
 
     /// The channel of this key, while it is not over.
+    #[inline]
     pub(super) fn channel(&mut self, key: ChannelKey) -> Result<&mut Channel, ChannelError> {
-        if let Some(error) = &self.error {
-            return Err(ChannelError::Connection(error.clone()));
+        let index = usize::from(key.id.0).wrapping_sub(1);
+        let is_usable = |channel: &Channel| channel.key == key && !channel.is_closing();
+        if self.error.is_some()
+            || !self
+                .channels
+                .get(index)
+                .and_then(Option::as_deref)
+                .is_some_and(is_usable)
+        {
+            return Err(self.why_over(key));
         }
-        let slot = usize::from(key.id.0)
-            .checked_sub(1)
-            .and_then(|index| self.channels.get_mut(index));
-        match slot.and_then(Option::as_deref_mut) {
-            Some(channel) if channel.key == key => match &channel.phase {
-                Phase::Closing(reason) => Err(reason.clone()),
-                Phase::Opening | Phase::Open => Ok(channel),
-            },
-            _ => Err(self
+        match self.channels.get_mut(index) {
+            Some(Some(channel)) => Ok(channel),
+            _ => Err(ChannelError::Closed),
+        }
+    }
+
+    /// Why the channel of this key is over.
+    #[cold]
+    fn why_over(&self, key: ChannelKey) -> ChannelError {
+        if let Some(error) = &self.error {
+            return ChannelError::Connection(error.clone());
+        }
+        match self.peek_channel(key).map(|channel| &channel.phase) {
+            Some(Phase::Closing(reason)) => reason.clone(),
+            _ => self
                 .ended_channels
                 .get(&key)
                 .cloned()
-                .unwrap_or(ChannelError::Closed)),
+                .unwrap_or(ChannelError::Closed),
         }
     }
 

@@ -135,13 +135,14 @@ impl Confirms {
         self.next - self.publishes.len() as u64
     }
 
-    /// Numbers a publish that was just queued.
+    /// Numbers a publish that was just queued, and [keeps](Self::keep) its outcome or not.
     pub(super) fn publish(
         &mut self,
         now: Instant,
         start: u64,
         end: u64,
         fingerprint: Option<u64>,
+        keeps: bool,
     ) -> DeliveryTag {
         let octets = end - start;
         self.publishes.push_back(Publish {
@@ -149,10 +150,11 @@ impl Confirms {
             octets,
             queued: now,
             fingerprint,
-            receipt: Receipt::None,
+            receipt: if keeps { Receipt::Kept } else { Receipt::None },
             settled: false,
             returned: false,
         });
+        self.receipts += usize::from(keeps);
         self.unsettled += 1;
         self.unsettled_octets += octets;
         self.next += 1;

@@ -219,6 +219,11 @@ impl Connection {
         self.events.pop_front()
     }
 
+    /// Whether [`poll_event`](Self::poll_event) has one.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// Moves all queued octets into an empty batch; a batch that is not empty is left alone. Write the batch to the
     /// transport, in order.
     pub fn take_outgoing(&mut self, batch: &mut Outgoing) {

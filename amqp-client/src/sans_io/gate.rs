@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::confirms::Confirms;
+use super::channel::Channel;
 use super::connection::Connection;
 use super::event::{ChannelKey, Event, RequestId};
 use super::timers::deadline;
@@ -47,13 +47,14 @@ impl Connection {
     /// connection nor the channel, the transport has taken and the server confirmed enough of what was published before,
     /// and nobody who waited longer is about to publish. Nothing but publishing is ever held back.
     pub fn may_publish(&self, key: ChannelKey) -> bool {
-        self.is_way_free(key) && !self.gate.waiters.iter().any(|waiter| waiter.told)
+        let waiters = &self.gate.waiters;
+        self.is_way_free(key) && (waiters.is_empty() || !waiters.iter().any(|waiter| waiter.told))
     }
 
     /// Whether nothing holds this channel's publishes back.
     pub(crate) fn is_way_free(&self, key: ChannelKey) -> bool {
         let open = self.error.is_none() && self.gate.blocked.is_none() && !self.gate.full;
-        open && self.flows(key) && !self.commits(key) && self.has_room(key)
+        open && self.peek_channel(key).is_some_and(Channel::may_publish)
     }
 
     /// Waits to publish, for at most `publish_timeout`: resolved by [`Event::MayPublish`] when the way is free, perhaps at
@@ -127,14 +128,15 @@ impl Connection {
 
     /// Why a publish is held back that is.
     pub(super) fn held_back(&self, key: ChannelKey) -> PublishError {
-        match &self.gate.blocked {
-            Some(Blocked { reason, .. }) => PublishError::Blocked {
-                reason: Arc::clone(reason),
-            },
-            None if !self.flows(key) => PublishError::Flow,
-            None if self.commits(key) => PublishError::Committing,
-            None if !self.has_room(key) => PublishError::TooManyUnconfirmed,
-            None => PublishError::SendBufferFull,
+        if let Some(Blocked { reason, .. }) = &self.gate.blocked {
+            let reason = Arc::clone(reason);
+            return PublishError::Blocked { reason };
+        }
+        match self.peek_channel(key) {
+            Some(channel) if channel.flow && channel.commits() => PublishError::Committing,
+            Some(channel) if channel.flow && !channel.has_room() => PublishError::TooManyUnconfirmed,
+            Some(channel) if channel.flow => PublishError::SendBufferFull,
+            _ => PublishError::Flow,
         }
     }
 
@@ -224,20 +226,6 @@ impl Connection {
     /// Whether the server lets this channel publish.
     fn flows(&self, key: ChannelKey) -> bool {
         self.peek_channel(key).is_some_and(|channel| channel.flow)
-    }
-
-    /// Whether an answer to tx.commit is awaited.
-    fn commits(&self, key: ChannelKey) -> bool {
-        self.peek_channel(key)
-            .is_some_and(|channel| !channel.deferred.is_empty())
-    }
-
-    /// Whether one more publish may wait for its confirm.
-    fn has_room(&self, key: ChannelKey) -> bool {
-        let confirms = self
-            .peek_channel(key)
-            .and_then(|channel| channel.confirms.as_deref());
-        confirms.is_none_or(Confirms::has_room)
     }
 
     /// Why a publish may not even wait.

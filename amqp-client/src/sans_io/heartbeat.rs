@@ -15,6 +15,9 @@ pub(super) struct Heartbeat {
     attended: Instant,
     /// For how long it had not, longer than a server waits, and when it did again.
     neglected: Option<(Duration, Instant)>,
+    /// What follows from the times above, reckoned when they change: far less often than it is asked for.
+    send_at: Option<Instant>,
+    dead_at: Option<Instant>,
 }
 
 impl Heartbeat {
@@ -26,6 +29,8 @@ impl Heartbeat {
             paused: false,
             attended: now,
             neglected: None,
+            send_at: None,
+            dead_at: None,
         }
     }
 
@@ -48,17 +53,19 @@ impl Heartbeat {
     /// Starts with the agreed seconds; 0 means never.
     pub(super) fn start(&mut self, now: Instant, seconds: u16) {
         self.interval = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
-        self.sent = now;
-        self.silent_since = now;
+        self.sent(now);
+        self.received(now);
         self.attended = now;
     }
 
     pub(super) fn stop(&mut self) {
         self.interval = None;
+        self.reckon();
     }
 
     pub(super) fn sent(&mut self, now: Instant) {
         self.sent = now;
+        self.reckon();
     }
 
     pub(super) fn last_sent(&self) -> Instant {
@@ -67,29 +74,30 @@ impl Heartbeat {
 
     pub(super) fn received(&mut self, now: Instant) {
         self.silent_since = now;
+        self.reckon();
     }
 
     /// Reading pauses: silence is not measured until [`resume`](Self::resume).
     pub(super) fn pause(&mut self) {
         self.paused = true;
+        self.reckon();
     }
 
     pub(super) fn resume(&mut self, now: Instant) {
         if self.paused {
             self.paused = false;
-            self.silent_since = now;
+            self.received(now);
         }
     }
 
     /// When the next heartbeat must leave: after half an interval without other octets.
     pub(super) fn send_at(&self) -> Option<Instant> {
-        self.interval.map(|interval| self.sent + interval / 2)
+        self.send_at
     }
 
     /// When the server counts as dead: after two intervals of silence.
     pub(super) fn dead_at(&self) -> Option<Instant> {
-        let interval = self.interval.filter(|_| !self.paused)?;
-        Some(self.silent_since + interval * 2)
+        self.dead_at
     }
 
     pub(super) fn is_paused(&self) -> bool {
@@ -98,5 +106,11 @@ impl Heartbeat {
 
     pub(super) fn silent_since(&self) -> Instant {
         self.silent_since
+    }
+
+    fn reckon(&mut self) {
+        self.send_at = self.interval.map(|interval| self.sent + interval / 2);
+        let listened = self.interval.filter(|_| !self.paused);
+        self.dead_at = listened.map(|interval| self.silent_since + interval * 2);
     }
 }

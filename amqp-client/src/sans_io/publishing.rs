@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use crate::methods::basic;
-use amqp_protocol::frame::{self, FrameType, payload_max};
+use amqp_protocol::frame::{self, FrameType};
 use amqp_protocol::method::Encode;
-use amqp_protocol::{ChannelId, DeliveryTag, TooLong, Writer, content};
+use amqp_protocol::{ChannelId, DeliveryTag, Writer, content};
 use bytes::Bytes;
 
 use super::connection::Connection;
@@ -126,40 +126,26 @@ impl Connection {
         if !self.is_way_free(key) {
             return Err(self.held_back(key));
         }
-        let published = self.put_message(now, key, method, properties, body);
-        self.stats.messages_published += u64::from(published.is_ok());
-        self.note_backlog();
-        published
+        self.put_message(|| now, key, method, properties, &body, false)
     }
 
-    fn put_message(
+    /// Queues a message that [may be published](Self::may_publish). The time is asked for if it matters; `keeps` the outcome,
+    /// as [`keep_outcome`](Self::keep_outcome) does.
+    pub(crate) fn put_message(
         &mut self,
-        now: Instant,
+        now: impl FnOnce() -> Instant,
         key: ChannelKey,
         method: &basic::Publish<'_>,
         properties: &basic::Properties<'_>,
-        body: Body<'_>,
+        body: &Body<'_>,
+        keeps: bool,
     ) -> Result<Published, PublishError> {
-        let body_max = self.config.body_max;
-        // By what the publish is known if it comes back.
-        let (mut fingerprint, numbered) = (None, &mut None);
-        let mut properties = properties;
-        if let Some(confirms) = &self.channel(key)?.confirms
-            && method.mandatory
-        {
-            if confirms.options.return_header {
-                let headers = returns::numbered(properties.headers.as_ref(), confirms.next());
-                properties = numbered.insert(basic::Properties {
-                    headers: Some(headers),
-                    ..properties.clone()
-                });
-            }
-            fingerprint = Some(returns::fingerprint(
-                method,
-                properties,
-                body.as_bytes(),
-                body_max,
-            ));
+        let mut fingerprint = None;
+        let (mut properties, mut numbered) = (properties, None);
+        let confirms = &self.channel(key)?.confirms;
+        if method.mandatory && confirms.is_some() {
+            fingerprint = self.prepare_return(key, method, properties, body, &mut numbered);
+            properties = numbered.as_ref().unwrap_or(properties);
         }
         let (translator, frame_max) = (self.dialect.translator(key.id), self.send_frame_max);
         let position = self.position();
@@ -167,47 +153,78 @@ impl Connection {
             body_size: body.as_bytes().len() as u64,
             properties,
         };
-        let (actual, limit) = (header.encoded_len(), payload_max(frame_max) as usize);
-        if actual > limit {
-            return Err(PublishError::FrameTooLarge(TooLong { actual, limit }));
-        }
+        let (copied, shared) = match body {
+            Body::Shared(octets) if octets.len() >= SHARE_FROM => (&[][..], Some(octets)),
+            body => (body.as_bytes(), None),
+        };
         self.put(|octets| {
+            let start = octets.len();
             match translator {
                 None => frame::write_method(octets, key.id, method, frame_max)?,
                 Some(translator) => translator.write_publish(octets, key.id, method, frame_max)?,
             }
+            // A message leaves whole or not at all.
             frame::write(octets, FrameType::Header, key.id, &header, frame_max)
+                .inspect_err(|_| octets.truncate(start))?;
+            frame::write_body(octets, key.id, copied, frame_max);
+            Ok(())
         })
         .map_err(PublishError::FrameTooLarge)?;
-        self.put_body(key.id, body);
+        if let Some(octets) = shared {
+            self.put_by_reference(key.id, octets.clone());
+        }
         let end = self.position();
         let mut delivery_tag = None;
         if let Some(confirms) = &mut self.channel(key)?.confirms {
             let unwatched = !confirms.watched;
-            delivery_tag = Some(confirms.publish(now, position, end, fingerprint));
+            delivery_tag = Some(confirms.publish(now(), position, end, fingerprint, keeps));
             self.stats.publishes_unconfirmed += 1;
             if unwatched {
                 self.watch_confirms(key);
             }
         }
+        self.stats.messages_published += 1;
+        self.note_backlog();
         Ok(Published {
             position,
             delivery_tag,
         })
     }
 
-    fn put_body(&mut self, id: ChannelId, body: Body<'_>) {
-        let frame_max = self.send_frame_max;
-        match body {
-            Body::Shared(octets) if octets.len() >= SHARE_FROM => {
-                for part in content::split(octets, frame_max) {
-                    let start = frame::start(FrameType::Body, id, part.len() as u32);
-                    self.put(|out| out.extend_from_slice(&start));
-                    self.put_shared(part);
-                    self.put(|out| out.push(frame::END));
-                }
-            }
-            body => self.put(|out| frame::write_body(out, id, body.as_bytes(), frame_max)),
+    /// What a mandatory publish in confirm mode is known by if it comes back; with the number in its headers, if it is to be.
+    #[cold]
+    fn prepare_return<'p>(
+        &mut self,
+        key: ChannelKey,
+        method: &basic::Publish<'_>,
+        properties: &basic::Properties<'p>,
+        body: &Body<'_>,
+        numbered: &mut Option<basic::Properties<'p>>,
+    ) -> Option<u64> {
+        let body_max = self.config.body_max;
+        let confirms = self.channel(key).ok()?.confirms.as_ref()?;
+        if confirms.options.return_header {
+            let headers = returns::numbered(properties.headers.as_ref(), confirms.next());
+            *numbered = Some(basic::Properties {
+                headers: Some(headers),
+                ..properties.clone()
+            });
+        }
+        let properties = numbered.as_ref().unwrap_or(properties);
+        Some(returns::fingerprint(
+            method,
+            properties,
+            body.as_bytes(),
+            body_max,
+        ))
+    }
+
+    fn put_by_reference(&mut self, id: ChannelId, octets: Bytes) {
+        for part in content::split(octets, self.send_frame_max) {
+            let start = frame::start(FrameType::Body, id, part.len() as u32);
+            self.put(|out| out.extend_from_slice(&start));
+            self.put_shared(part);
+            self.put(|out| out.push(frame::END));
         }
     }
 }

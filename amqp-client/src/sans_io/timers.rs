@@ -61,30 +61,39 @@ impl Connection {
         if self.state == State::Closed {
             return None;
         }
-        let heartbeat = self.heartbeat.send_at().filter(|_| self.backlog() == 0);
-        let call = self.call_deadlines.first_key_value().and_then(|(_, (at, _))| *at);
-        let confirm = self.confirm_deadlines.first().map(|(at, _)| *at);
-        let gate = self.gate.waiters.front().and_then(|waiter| waiter.deadline);
-        let blocked = self.gate.blocked.as_ref().and_then(|blocked| blocked.deadline);
-        let silence = if self.is_pause_due() {
+        let mut first = self.deadline;
+        // One after the other, each looked at once: this is asked for each time that a handle is used.
+        let mut consider = |at: Option<Instant>| {
+            if at.is_some_and(|at| first.is_none_or(|first| at < first)) {
+                first = at;
+            }
+        };
+        if self.backlog() == 0 {
+            consider(self.heartbeat.send_at());
+        } else {
+            consider(self.stall_at());
+        }
+        consider(if self.is_pause_due() {
             Some(self.heartbeat.silent_since())
         } else {
             self.heartbeat.dead_at()
-        };
-        [
-            self.deadline,
-            self.shutdown_at(),
-            heartbeat,
-            silence,
-            self.stall_at(),
-            call,
-            confirm,
-            gate,
-            blocked,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        });
+        if let Some((_, (at, _))) = self.call_deadlines.first_key_value() {
+            consider(*at);
+        }
+        if let Some((at, _)) = self.confirm_deadlines.first() {
+            consider(Some(*at));
+        }
+        if let Some(waiter) = self.gate.waiters.front() {
+            consider(waiter.deadline);
+        }
+        if let Some(blocked) = &self.gate.blocked {
+            consider(blocked.deadline);
+        }
+        if self.shutdown.is_some() {
+            consider(self.shutdown_at());
+        }
+        first
     }
 
     /// Whether the transport has something to take, and a server that reads behind it.

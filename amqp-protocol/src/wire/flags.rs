@@ -33,8 +33,8 @@ impl PropertyFlags {
     #[must_use]
     pub fn new<const COUNT: usize>(flags: [bool; COUNT]) -> Self {
         const { assert!(COUNT <= Self::MAX, "more than 60 properties") };
-        let set = flags.iter().enumerate().filter(|(_, flag)| **flag);
-        Self(set.fold(0, |bits, (flag, _)| bits | FIRST >> flag))
+        let bits = flags.iter().fold(0, |bits, flag| bits << 1 | u64::from(*flag));
+        Self(bits.unbounded_shl(64 - COUNT as u32))
     }
 
     /// Whether the flag `index`, counted from 0, is set. Those beyond [`MAX`](Self::MAX) never are.
@@ -50,6 +50,12 @@ impl PropertyFlags {
     #[must_use]
     pub fn encoded_len(self) -> usize {
         2 * self.words().count()
+    }
+
+    /// The word that says so, if one is enough: as it is for all properties of AMQP's classes.
+    #[inline]
+    pub(super) fn only_word(self) -> Option<u16> {
+        (self.0 << 15 == 0).then_some((self.0 >> 48) as u16)
     }
 
     /// The words that say so.

@@ -118,6 +118,14 @@ impl<'b> Writer<'b> {
     /// The flags of a class's properties, in as few words as carry them all, at least one.
     #[inline]
     pub fn property_flags(&mut self, flags: PropertyFlags) {
+        match flags.only_word() {
+            Some(word) => self.short(word),
+            None => self.property_flag_words(flags),
+        }
+    }
+
+    #[cold]
+    fn property_flag_words(&mut self, flags: PropertyFlags) {
         for word in flags.words() {
             self.short(word);
         }

@@ -28,7 +28,7 @@ const MESSAGES: u64 = 20_000;
 const BATCHES: [u64; 2] = [100, 1];
 /// `consume` needs no acknowledgements, `deliver` acks each; `consumers` is `consume` by [`CONSUMERS`], each batch the next
 /// one's.
-const SCENARIOS: [&str; 4] = ["publish", "consume", "consumers", "deliver"];
+const SCENARIOS: [&str; 5] = ["publish", "confirm", "consume", "consumers", "deliver"];
 const CONSUMERS: usize = 10_000;
 /// `info` and `debug` are subscribers of `tracing` that might listen up to that level, and never do.
 const LISTENERS: &[&str] = &[
@@ -93,6 +93,7 @@ fn run(scenario: &str, listener: &str, batch: u64, messages: u64) -> Result<(), 
     let mut session = Session::new();
     match scenario {
         "publish" => session.publish(batch, messages),
+        "confirm" => session.confirm(batch, messages),
         "consume" => session.consume(1, true, batch, messages),
         "consumers" => session.consume(CONSUMERS, true, batch, messages),
         "deliver" => session.consume(1, false, batch, messages),
@@ -239,8 +240,21 @@ impl Session {
         Ok(opened?)
     }
 
-    /// Publishes, and awaits the confirm of each batch's last message for all of it.
+    /// Publishes persistent messages that nobody confirms.
     fn publish(&mut self, batch: u64, messages: u64) -> Result<(), Failure> {
+        let channel = self.open_channel()?;
+        for _ in 0..messages / batch {
+            for _ in 0..batch {
+                let publish = channel.basic_publish("exchange", "routing.key", &BODY);
+                ready(publish.persistent().into_future())??;
+            }
+            self.drive();
+        }
+        Ok(())
+    }
+
+    /// Publishes, and awaits the confirm of each batch's last message for all of it.
+    fn confirm(&mut self, batch: u64, messages: u64) -> Result<(), Failure> {
         let channel = self.open_channel()?;
         let selected = self.answered(
             channel.confirm_select().into_future(),

@@ -158,6 +158,20 @@ impl From<Fault> for PublishError {
     }
 }
 
+/// The value as a short string; one that does not fit is kept as the fault, unless there is one.
+#[inline]
+pub(super) fn short_string<'v>(
+    fault: &mut Option<Fault>,
+    argument: &'static str,
+    value: name!('v),
+) -> ShortStr<'v> {
+    value.try_into().unwrap_or_else(|error| {
+        let error = error.into();
+        fault.get_or_insert(Fault::Argument { argument, error });
+        ShortStr::default()
+    })
+}
+
 impl<'a, C, M> Request<'a, C, M> {
     pub(crate) fn new(caller: &'a C, method: M) -> Self {
         Self {
@@ -168,11 +182,9 @@ impl<'a, C, M> Request<'a, C, M> {
     }
 
     /// The value as a short string; one that does not fit is kept as the request's fault.
+    #[inline]
     pub(super) fn keep<'v>(&mut self, argument: &'static str, value: name!('v)) -> ShortStr<'v> {
-        value.try_into().unwrap_or_else(|error| {
-            self.keep_fault(argument, error.into());
-            ShortStr::default()
-        })
+        short_string(&mut self.fault, argument, value)
     }
 
     pub(super) fn keep_fault(&mut self, argument: &'static str, error: TableError) {
