@@ -14,9 +14,7 @@ use bytes::BytesMut;
 
 use crate::config::Config;
 use crate::error::ConnectionError;
-#[cfg(feature = "blocking")]
-use crate::handle::Inner;
-use crate::handle::{Asleep, Connection, Shared};
+use crate::handle::{Asleep, Connection, Inner, Shared};
 use crate::metrics::Reporter;
 use crate::sans_io::{Outgoing, READ_BUFFER, State, Tapping};
 use crate::trace::Driving;
@@ -163,6 +161,7 @@ pub fn connect_with<T: Transport>(transport: T, config: Config) -> (Connection, 
         shared,
         input: BytesMut::new(),
         batch: Outgoing::new(),
+        wants: Wants::default(),
         tapping,
         unflushed: false,
         reads: false,
@@ -188,6 +187,7 @@ pub struct Driver<T> {
     input: BytesMut,
     /// Octets being written.
     batch: Outgoing,
+    wants: Wants,
     /// Shows both to the tap, if there is one.
     tapping: Option<Tapping>,
     /// Whether something was written since the transport was last flushed.
@@ -202,6 +202,15 @@ pub struct Driver<T> {
     shutdown: Option<Option<Instant>>,
     reporter: Reporter,
     trace: Driving,
+}
+
+/// What the core wanted when it was asked last.
+#[derive(Debug, Default)]
+struct Wants {
+    read: bool,
+    timeout: Option<Instant>,
+    /// Nothing more: the connection is over.
+    over: bool,
 }
 
 // Nothing in it is pinned.
@@ -224,64 +233,75 @@ impl<T: Transport> Future for Driver<T> {
 impl<T: Transport> Driver<T> {
     /// Works until there is nothing left to do; ready when the connection is over.
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.ask(|_, _| ());
         loop {
-            // Each may make work for the others, so only a round without any may sleep.
-            let written = self.drive_write(cx);
+            self.drive_write(cx);
             let read = self.drive_read(cx);
-            if !(written || read) {
+            if !read {
                 // Before the timer is set, by which it may be due again.
                 self.reporter.report(&self.shared);
             }
             let timed = self.drive_timer(cx);
-            if self.shared.with(|inner| inner.core.state()) == State::Closed {
+            if self.wants.over {
                 self.reporter.report(&self.shared);
                 return self.drive_shutdown(cx);
             }
-            if !(written || read || timed) && self.sleep(cx) {
-                return Poll::Pending;
+            // What came, and what was due, may have made work.
+            if !(read || timed) {
+                if self.sleep(cx) {
+                    return Poll::Pending;
+                }
+                self.ask(|_, _| ());
             }
         }
     }
 
-    /// Writes what is queued; true when something was written, or will never be.
-    fn drive_write(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut progress = false;
-        while self.write_error.is_none() {
-            if self.batch.is_empty() {
-                self.shared
-                    .with(|inner| inner.core.take_outgoing(&mut self.batch));
-                if let Some(tapping) = &mut self.tapping {
-                    tapping.sent(self.transport.clock().now(), &self.batch);
-                }
+    /// Does something under the lock, then takes what is to be written, unless something is left of that, and asks what else
+    /// is wanted: all at once, because each lock costs as much as a small frame.
+    fn ask(&mut self, f: impl FnOnce(&mut Inner, &mut BytesMut)) {
+        let (input, batch, wants) = (&mut self.input, &mut self.batch, &mut self.wants);
+        let takes = self.write_error.is_none() && batch.is_empty();
+        self.shared.with(|inner| {
+            f(inner, input);
+            if takes {
+                inner.core.take_outgoing(batch);
             }
-            if self.batch.is_empty() {
-                if self.unflushed {
-                    match self.transport.poll_flush(cx) {
-                        Poll::Ready(Ok(())) => self.unflushed = false,
-                        Poll::Ready(Err(error)) => self.write_error = Some(error),
-                        Poll::Pending => {}
-                    }
-                }
-                break;
-            }
+            *wants = Wants {
+                read: inner.core.wants_read(),
+                timeout: inner.core.poll_timeout(),
+                over: inner.core.state() == State::Closed,
+            };
+        });
+        if let Some(tapping) = self.tapping.as_mut().filter(|_| takes) {
+            tapping.sent(self.transport.clock().now(), &self.batch);
+        }
+    }
+
+    /// Writes what is queued.
+    fn drive_write(&mut self, cx: &mut Context<'_>) {
+        while self.write_error.is_none() && !self.batch.is_empty() {
             match self.transport.poll_write(cx, &mut self.batch) {
                 Poll::Ready(Ok(0)) => self.write_error = Some(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(octets)) => {
                     self.unflushed = true;
-                    self.shared
-                        .with(|inner| inner.core.transmitted(inner.now(), octets as u64));
+                    self.ask(|inner, _| inner.core.transmitted(inner.now(), octets as u64));
                 }
                 Poll::Ready(Err(error)) => self.write_error = Some(error),
-                Poll::Pending => break,
+                Poll::Pending => return,
             }
-            progress = true;
         }
-        progress
+        if self.unflushed && self.write_error.is_none() {
+            match self.transport.poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(error)) => self.write_error = Some(error),
+                Poll::Pending => {}
+            }
+        }
     }
 
     /// Reads once; true when something came.
     fn drive_read(&mut self, cx: &mut Context<'_>) -> bool {
-        self.reads = self.shared.with(|inner| inner.core.wants_read());
+        self.reads = self.wants.read;
         if !self.reads {
             return false;
         }
@@ -294,18 +314,22 @@ impl<T: Transport> Driver<T> {
         if let Some(tapping) = &mut self.tapping {
             tapping.received(self.transport.clock().now(), &self.input);
         }
-        let (input, write_error) = (&mut self.input, &mut self.write_error);
-        self.shared.with(|inner| {
+        let failure = match (read, &self.write_error) {
+            (Ok(1..), _) => None,
+            (Ok(0), None) => Some(None),
+            // What ended the stream says more than that nothing can be written to it any more.
+            (Ok(0), Some(_)) => Some(self.write_error.take()),
+            (Err(error), _) => Some(Some(error)),
+        };
+        self.ask(|inner, input| {
             let now = inner.now();
-            match (read, write_error.take()) {
-                (Ok(1..), error) => {
-                    *write_error = error;
+            match failure {
+                None => {
                     // The core keeps the error, and whoever waits is told by it.
                     let _ = inner.core.receive(now, input);
                 }
-                (Ok(0), None) => inner.core.receive_eof(now),
-                // What ended the stream says more than that nothing can be written to it any more.
-                (Err(error), _) | (Ok(0), Some(error)) => inner.core.transport_failed(now, error),
+                Some(None) => inner.core.receive_eof(now),
+                Some(Some(error)) => inner.core.transport_failed(now, error),
             }
         });
         if let Some(tapping) = &mut self.tapping {
@@ -316,15 +340,14 @@ impl<T: Transport> Driver<T> {
 
     /// Does what is due; true when something was.
     fn drive_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let due = self.shared.with(|inner| inner.core.poll_timeout());
-        self.timeout = due.into_iter().chain(self.reporter.due()).min();
+        self.timeout = self.wants.timeout.into_iter().chain(self.reporter.due()).min();
         let Some(deadline) = self.timeout else {
             return false;
         };
         if self.transport.poll_timer(cx, deadline).is_pending() {
             return false;
         }
-        self.shared.with(|inner| inner.core.handle_timeout(inner.now()));
+        self.ask(|inner, _| inner.core.handle_timeout(inner.now()));
         true
     }
 
