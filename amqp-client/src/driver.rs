@@ -208,7 +208,6 @@ pub struct Driver<T> {
 #[derive(Debug, Default)]
 struct Wants {
     read: bool,
-    timeout: Option<Instant>,
     /// Nothing more: the connection is over.
     over: bool,
 }
@@ -233,7 +232,8 @@ impl<T: Transport> Future for Driver<T> {
 impl<T: Transport> Driver<T> {
     /// Works until there is nothing left to do; ready when the connection is over.
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.ask(|_, _| ());
+        // Nobody has to wake it, and what it registered is dropped without the lock.
+        drop(self.ask(|inner, _| inner.is_awake()));
         loop {
             self.drive_write(cx);
             let read = self.drive_read(cx);
@@ -258,23 +258,24 @@ impl<T: Transport> Driver<T> {
 
     /// Does something under the lock, then takes what is to be written, unless something is left of that, and asks what else
     /// is wanted: all at once, because each lock costs as much as a small frame.
-    fn ask(&mut self, f: impl FnOnce(&mut Inner, &mut BytesMut)) {
+    fn ask<R>(&mut self, f: impl FnOnce(&mut Inner, &mut BytesMut) -> R) -> R {
         let (input, batch, wants) = (&mut self.input, &mut self.batch, &mut self.wants);
         let takes = self.write_error.is_none() && batch.is_empty();
-        self.shared.with(|inner| {
-            f(inner, input);
+        let result = self.shared.with(|inner| {
+            let result = f(inner, input);
             if takes {
                 inner.core.take_outgoing(batch);
             }
             *wants = Wants {
                 read: inner.core.wants_read(),
-                timeout: inner.core.poll_timeout(),
                 over: inner.core.state() == State::Closed,
             };
+            result
         });
         if let Some(tapping) = self.tapping.as_mut().filter(|_| takes) {
             tapping.sent(self.transport.clock().now(), &self.batch);
         }
+        result
     }
 
     /// Writes what is queued.
@@ -340,7 +341,8 @@ impl<T: Transport> Driver<T> {
 
     /// Does what is due; true when something was.
     fn drive_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        self.timeout = self.wants.timeout.into_iter().chain(self.reporter.due()).min();
+        let due = self.shared.with(|inner| inner.core.next_timeout());
+        self.timeout = due.into_iter().chain(self.reporter.due()).min();
         let Some(deadline) = self.timeout else {
             return false;
         };

@@ -282,6 +282,11 @@ impl Inner {
         sleeps
     }
 
+    /// The driver runs; gives back what it slept with, if nobody woke it.
+    pub(crate) fn is_awake(&mut self) -> Option<Asleep> {
+        self.driver.take()
+    }
+
     /// Whether the driver sleeps and has something to do.
     #[inline]
     fn driver_is_due(&self) -> bool {
@@ -290,9 +295,7 @@ impl Inner {
             (!asleep.writes && core.wants_write())
                 || (!asleep.reads && core.wants_read())
                 || core.state() == State::Closed
-                || core
-                    .poll_timeout()
-                    .is_some_and(|now| asleep.timeout.is_none_or(|then| now < then))
+                || core.is_sooner_than(asleep.timeout)
         })
     }
 }

@@ -177,6 +177,7 @@ impl Connection {
         self.put_secret(&update)?;
         let request = RequestId(self.next_id());
         let limit = deadline(now, self.config.call_timeout);
+        self.sooner = true;
         self.call_deadlines
             .insert(request, (limit, ChannelKey::CONNECTION));
         self.authentication.updates.push_back(Waiter::Waiting(request));

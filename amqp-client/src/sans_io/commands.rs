@@ -102,6 +102,8 @@ impl Connection {
     /// fetched message requeued.
     pub fn abandon_request(&mut self, request: RequestId) {
         if let Some((_, key)) = self.call_deadlines.remove(&request) {
+            // Reading may pause when nobody waits.
+            self.sooner = true;
             if key == ChannelKey::CONNECTION {
                 self.abandon_update(request);
             } else if let Some(channel) = self.channel_slot(key) {
@@ -148,6 +150,7 @@ impl Connection {
         purpose: Purpose,
     ) -> RequestId {
         let request = RequestId(self.next_id());
+        self.sooner = true;
         self.call_deadlines
             .insert(request, (deadline(now, self.config.call_timeout), key));
         self.expect_for::<M>(key, Waiter::Waiting(request), purpose);

@@ -51,6 +51,9 @@ pub struct Connection {
     pub(super) error: Option<ConnectionError>,
     /// When the handshake, or the close, has taken too long.
     pub(super) deadline: Option<Instant>,
+    /// Whether something was done since [`next_timeout`](Self::next_timeout) for which the clock may have to be looked at
+    /// sooner.
+    pub(super) sooner: bool,
     /// Whether close waits for the server's close-ok.
     pub(super) awaits_close_ok: bool,
 
@@ -128,6 +131,7 @@ impl Connection {
             was_open: false,
             error: None,
             deadline: deadline(now, config.handshake_timeout),
+            sooner: false,
             awaits_close_ok: false,
             outgoing: Outgoing::new(),
             queued: 0,

@@ -110,6 +110,7 @@ impl Connection {
         }
         self.channels.clear();
         self.deadline = deadline(now, self.config.close_timeout);
+        self.sooner = true;
         if let Some(close) = close {
             // A close is far smaller than the smallest frame.
             let _ = self.put_method(ChannelId(0), &close);

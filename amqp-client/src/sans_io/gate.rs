@@ -72,6 +72,7 @@ impl Connection {
         }
         let request = RequestId(self.next_id());
         let told = self.is_way_free(key);
+        self.sooner = true;
         self.gate.waiters.push_back(GateWaiter {
             request,
             channel: key,

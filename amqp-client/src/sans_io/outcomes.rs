@@ -195,6 +195,7 @@ impl Connection {
         };
         if let Some(at) = confirms.deadline() {
             confirms.watched = true;
+            self.sooner = true;
             self.confirm_deadlines.insert((at, key));
         }
     }

@@ -96,6 +96,25 @@ impl Connection {
         first
     }
 
+    /// [`poll_timeout`](Self::poll_timeout), of which [`is_sooner_than`](Self::is_sooner_than) tells what became of it.
+    pub(crate) fn next_timeout(&mut self) -> Option<Instant> {
+        self.sooner = false;
+        self.poll_timeout()
+    }
+
+    /// Whether the clock has to be looked at before `then`, which [`next_timeout`](Self::next_timeout) said. It is asked with
+    /// every use of a handle, and most of them change nothing about that.
+    #[inline]
+    pub(crate) fn is_sooner_than(&self, then: Option<Instant>) -> bool {
+        let is_sooner = || {
+            self.poll_timeout()
+                .is_some_and(|now| then.is_none_or(|then| now < then))
+        };
+        let may_be = self.sooner || self.shutdown.is_some();
+        debug_assert!(may_be || !is_sooner(), "a deadline that nobody was told of");
+        may_be && is_sooner()
+    }
+
     /// Whether the transport has something to take, and a server that reads behind it.
     fn must_write(&self) -> bool {
         self.backlog() > 0 && self.gate.blocked.is_none() && self.state == State::Open
