@@ -38,7 +38,7 @@ fn run(uri: &str, opened: impl FnOnce(&Connection, Channel, Log) + 'static) -> V
         .on_close(move |_, error| on_close.add(error));
     event_loop.connect(uri, handlers);
     let limit = Instant::now() + LIMIT;
-    while !event_loop.is_idle() {
+    while !event_loop.handle().is_idle() {
         assert!(
             Instant::now() < limit,
             "the loop does not come to its end: {log:?}"

@@ -1,6 +1,6 @@
 //! A loop within a loop: somebody else's mio poll waits for its sockets, and turns it.
 
-use std::ops::{Deref, Range};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +11,8 @@ use super::Handle;
 use super::causes::Causes;
 use super::io::Io;
 
-/// An event loop that an application's own loop over [`mio`] turns. Its sockets are registered with that loop's poll.
+/// An event loop that an application's own loop over [`mio`] turns. Its sockets are registered with that loop's poll; what
+/// there is to do is given to its [`Handle`].
 ///
 /// ```no_run
 /// # fn main() -> std::io::Result<()> {
@@ -27,12 +28,12 @@ use super::io::Io;
 /// // A poll has one waker at most, so this is the application's.
 /// let waker = Waker::new(poll.registry(), WAKE)?;
 /// let mut amqp = Embedded::new(poll.registry(), 1000..2000, move || drop(waker.wake()))?;
-/// amqp.connect("amqp://localhost", Handlers::new().on_open(|_| println!("open")));
+/// amqp.handle().connect("amqp://localhost", Handlers::new().on_open(|_| println!("open")));
 /// loop {
 ///     let limit = amqp.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
 ///     poll.poll(&mut events, limit)?;
 ///     for event in &events {
-///         if !amqp.handle(event) {
+///         if !amqp.ready(event) {
 ///             // One of the application's own.
 ///         }
 ///     }
@@ -67,9 +68,14 @@ impl Embedded {
         Ok(Self { handle })
     }
 
+    /// What the loop is told by: connecting, timers, and what a [`Remote`](super::Remote) is made from.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     /// Takes notice of an event of the poll; false when it is not of this loop. Nothing is called yet: that is
     /// [`turn`](Self::turn)'s, which has to follow.
-    pub fn handle(&mut self, event: &Event) -> bool {
+    pub fn ready(&mut self, event: &Event) -> bool {
         self.handle.0.causes.awake();
         self.handle.io().ready(event.token())
     }
@@ -85,14 +91,6 @@ impl Embedded {
     /// past when there is something to do at once.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.handle.next_deadline()
-    }
-}
-
-impl Deref for Embedded {
-    type Target = Handle;
-
-    fn deref(&self) -> &Handle {
-        &self.handle
     }
 }
 

@@ -113,8 +113,8 @@ impl Handle {
     ///
     /// let event_loop = EventLoop::new()?;
     /// let timer = event_loop.call_later(Duration::from_secs(5), |_| unreachable!());
-    /// assert!(event_loop.cancel_timer(timer));
-    /// assert!(!event_loop.cancel_timer(timer));
+    /// assert!(event_loop.handle().cancel_timer(timer));
+    /// assert!(!event_loop.handle().cancel_timer(timer));
     /// # Ok(())
     /// # }
     /// ```

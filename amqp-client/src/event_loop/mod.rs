@@ -68,7 +68,6 @@ mod remote;
 mod requests;
 mod tasks;
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -81,6 +80,8 @@ pub use remote::Remote;
 
 use self::causes::Causes;
 use self::io::Io;
+use crate::error::ConnectError;
+use crate::options::ConnectOptions;
 use crate::reactor::Reactor;
 
 /// A connection of an event loop.
@@ -102,7 +103,8 @@ pub type Returns = crate::handle::Returns<Handle>;
 
 /// A loop that waits for any number of connections and timers, and calls closures on its thread.
 ///
-/// It has all methods of its [`Handle`].
+/// It is turned here. What there is to do is given to its [`Handle`], which closures have too; what a program begins with
+/// stands here as well.
 #[derive(Debug)]
 pub struct EventLoop {
     handle: Handle,
@@ -122,6 +124,37 @@ impl EventLoop {
         let io = Io::new(reactor.registry().try_clone()?, 0..usize::MAX, &causes);
         let handle = Handle::new(causes, io);
         Ok(Self { handle, reactor })
+    }
+
+    /// What the loop is told by: a clone of it goes wherever the program needs it, on the loop's thread.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use std::time::Duration;
+    /// use amqp_client::event_loop::EventLoop;
+    ///
+    /// let mut event_loop = EventLoop::new()?;
+    /// let handle = event_loop.handle().clone();
+    /// event_loop.call_later(Duration::ZERO, move |_| handle.stop());
+    /// event_loop.run()
+    /// # }
+    /// ```
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// The same as [`Handle::connect`], which says more.
+    pub fn connect(
+        &self,
+        options: impl TryInto<ConnectOptions, Error: Into<ConnectError>>,
+        handlers: Handlers,
+    ) -> Attempt {
+        self.handle.connect(options, handlers)
+    }
+
+    /// The same as [`Handle::call_later`].
+    pub fn call_later(&self, delay: Duration, call: impl FnOnce(&Handle) + 'static) -> Timer {
+        self.handle.call_later(delay, call)
     }
 
     /// Runs until it is [stopped](Handle::stop), or nothing is left that could call anything: no connection, timer or
@@ -187,14 +220,6 @@ impl Handle {
         self.io().wake_due(Instant::now());
         self.run_causes();
         self.0.causes.sleep();
-    }
-}
-
-impl Deref for EventLoop {
-    type Target = Handle;
-
-    fn deref(&self) -> &Handle {
-        &self.handle
     }
 }
 

@@ -51,8 +51,8 @@ impl<C, T> fmt::Debug for Operation<C, T> {
 /// The connection of an event loop.
 impl Connection {
     /// The loop.
-    pub fn event_loop(&self) -> Handle {
-        self.style.clone()
+    pub fn event_loop(&self) -> &Handle {
+        &self.style
     }
 
     /// Opens a channel. It fails when the connection has ended or is [shutting down](Self::shutdown), all its channels are in
@@ -139,8 +139,8 @@ impl Connection {
 /// The channel of an event loop.
 impl Channel {
     /// The loop.
-    pub fn event_loop(&self) -> Handle {
-        self.style.clone()
+    pub fn event_loop(&self) -> &Handle {
+        &self.style
     }
 
     /// Any method that a client may send and that is answered, whatever its no-wait bit says. basic.consume, cancel and get

@@ -31,7 +31,7 @@ impl Handle {
     /// use amqp_client::event_loop::{EventLoop, Handlers};
     ///
     /// let mut event_loop = EventLoop::new()?;
-    /// event_loop.keep_connected("amqp://one,two", ExponentialBackoff::default(), || {
+    /// event_loop.handle().keep_connected("amqp://one,two", ExponentialBackoff::default(), || {
     ///     Handlers::new()
     ///         .on_open(|connection| {
     ///             connection.open_channel().then(|_, channel| {

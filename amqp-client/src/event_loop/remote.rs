@@ -14,7 +14,7 @@ use super::causes::{Cause, Causes};
 /// use amqp_client::event_loop::EventLoop;
 ///
 /// let mut event_loop = EventLoop::new()?;
-/// let remote = event_loop.remote();
+/// let remote = event_loop.handle().remote();
 /// let thread = std::thread::spawn(move || remote.send(|_| println!("called by the loop")));
 /// event_loop.run()?;
 /// # thread.join().ok();

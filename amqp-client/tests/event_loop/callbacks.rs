@@ -251,7 +251,7 @@ fn play((closure, over, arrange): Closure, (name, needs, call): Call) {
     let (options, server) = serve(answer);
     let mut event_loop = EventLoop::new().unwrap();
     let stage = Rc::new(Stage {
-        event_loop: event_loop.clone(),
+        event_loop: event_loop.handle().clone(),
         handles: RefCell::default(),
         call,
         acts: Cell::default(),
@@ -281,7 +281,7 @@ fn play((closure, over, arrange): Closure, (name, needs, call): Call) {
     });
     event_loop.connect(options, handlers);
     let mut runs = 0;
-    while !event_loop.is_idle() {
+    while !event_loop.handle().is_idle() {
         // A server that hears nothing for long ends the connection.
         event_loop.run().unwrap();
         runs += 1;

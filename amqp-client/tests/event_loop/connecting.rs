@@ -114,7 +114,7 @@ fn an_attempt_that_is_given_up_calls_nothing() {
     };
     let options = options(listener.local_addr().unwrap()).hosts([host]);
     let attempt = event_loop.connect(options, handlers());
-    let remote = event_loop.remote();
+    let remote = event_loop.handle().remote();
     // It says nothing, has the client give up, and waits for the end.
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
@@ -152,7 +152,7 @@ fn one_loop_has_many_connections() {
     let (log, declared) = (Log::default(), Rc::new(Cell::new(0)));
     for _ in 0..CONNECTIONS {
         let declared = Rc::clone(&declared);
-        with_channel(&event_loop, options.clone(), &log, move |_, channel| {
+        with_channel(event_loop.handle(), options.clone(), &log, move |_, channel| {
             channel.queue_declare("q").then(move |_, outcome| {
                 outcome.unwrap();
                 declared.set(declared.get() + 1);

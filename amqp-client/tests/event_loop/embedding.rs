@@ -44,7 +44,7 @@ impl Host {
     /// Turns several loops until nothing is left to do in any of them.
     fn run(&mut self, loops: &mut [&mut Embedded]) {
         let limit = Instant::now() + Duration::from_secs(30);
-        while loops.iter().any(|event_loop| !event_loop.is_idle()) {
+        while loops.iter().any(|event_loop| !event_loop.handle().is_idle()) {
             assert!(Instant::now() < limit, "the loops do not come to their end");
             let deadline = loops
                 .iter()
@@ -57,7 +57,7 @@ impl Host {
             for event in &self.events {
                 let taken = loops
                     .iter_mut()
-                    .filter_map(|event_loop| event_loop.handle(event).then_some(()))
+                    .filter_map(|event_loop| event_loop.ready(event).then_some(()))
                     .count();
                 assert!(taken <= 1);
                 if taken == 0 {
@@ -91,14 +91,14 @@ fn an_application_s_own_loop_drives_it_beside_its_own_sources() {
 
     let log = Log::default();
     let logs = log.clone();
-    with_channel(&amqp, options, &log, move |_, channel| {
+    with_channel(amqp.handle(), options, &log, move |_, channel| {
         channel
             .queue_declare("q")
             .then(move |_, outcome| logs.add(outcome.unwrap().queue));
     });
     let logs = log.clone();
-    let remote = other.remote();
-    other.call_later(Duration::from_millis(20), move |_| {
+    let remote = other.handle().remote();
+    other.handle().call_later(Duration::from_millis(20), move |_| {
         logs.add("timer");
         // From another thread, while the host waits.
         std::thread::spawn(move || {
@@ -146,7 +146,7 @@ fn a_loop_takes_no_more_sockets_than_it_has_tokens_and_gives_them_back() {
             let handle = connection.event_loop().clone();
             handle.call_later(Duration::from_millis(20), move |_| drop(connection));
         });
-        amqp.connect(options, handlers);
+        amqp.handle().connect(options, handlers);
         host.run(&mut [&mut amqp]);
         server.join().unwrap();
     }

@@ -99,7 +99,7 @@ fn connections_end_with_their_loop_and_nothing_is_called() {
     let log = Log::default();
     let held = std::rc::Rc::new(std::cell::RefCell::new(None));
     let hold = std::rc::Rc::clone(&held);
-    with_channel(&event_loop, options, &log, move |connection, channel| {
+    with_channel(event_loop.handle(), options, &log, move |connection, channel| {
         *hold.borrow_mut() = Some((connection.clone(), channel.clone()));
         connection.event_loop().stop();
     });

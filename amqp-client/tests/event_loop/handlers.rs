@@ -40,7 +40,7 @@ fn flow_is_told_and_holds_publishes_back_meanwhile() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
     let logs = log.clone();
-    with_channel(&event_loop, options, &log, move |connection, channel| {
+    with_channel(event_loop.handle(), options, &log, move |connection, channel| {
         let (log, connection) = (logs.clone(), connection.clone());
         channel.on_flow(move |channel, active| {
             log.add(format!("on {}: {active}", channel.id()));
@@ -99,8 +99,8 @@ fn a_closure_is_called_until_it_is_taken_back() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
     let logs = log.clone();
-    with_channel(&event_loop, options, &log, move |connection, channel| {
-        let (event_loop, connection) = (channel.event_loop(), connection.clone());
+    with_channel(event_loop.handle(), options, &log, move |connection, channel| {
+        let (event_loop, connection) = (channel.event_loop().clone(), connection.clone());
         // In the order in which they are registered.
         let [first, second] = ["first", "second"].map(|name| {
             let log = logs.clone();
@@ -175,7 +175,7 @@ fn a_connection_tells_whoever_asks_later_too() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
     let logs = log.clone();
-    with_channel(&event_loop, options, &log, move |connection, channel| {
+    with_channel(event_loop.handle(), options, &log, move |connection, channel| {
         let (log, connection) = (logs.clone(), connection.clone());
         let on_blocked = connection.on_blocked(move |_, reason| log.add(format!("blocked: {reason}")));
         let log = logs.clone();
@@ -225,7 +225,7 @@ fn a_channel_that_is_over_says_so_and_hears_nothing_of_the_next_one() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
     let logs = log.clone();
-    with_channel(&event_loop, options, &log, move |connection, first| {
+    with_channel(event_loop.handle(), options, &log, move |connection, first| {
         let connection = connection.clone();
         first.queue_declare("q").then(move |first: &Channel, declared| {
             declared.unwrap_err();

@@ -37,7 +37,7 @@ impl Log {
 /// Runs a loop until nothing is left to do, which takes no test as long as the limit.
 fn run(event_loop: &mut EventLoop) {
     let limit = Instant::now() + Duration::from_secs(30);
-    while !event_loop.is_idle() {
+    while !event_loop.handle().is_idle() {
         assert!(Instant::now() < limit, "the loop does not come to its end");
         event_loop.run_once(Duration::from_secs(1)).unwrap();
     }

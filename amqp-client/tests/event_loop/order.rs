@@ -44,7 +44,7 @@ fn closures_are_called_in_the_order_of_what_the_server_sent() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
     let logs = log.clone();
-    with_channel(&event_loop, options, &log, move |connection, channel| {
+    with_channel(event_loop.handle(), options, &log, move |connection, channel| {
         let log = logs.clone();
         connection.events().for_each(move |_, event| {
             let text = format!("{event:?}");
@@ -123,7 +123,7 @@ fn the_end_of_a_consumer_has_its_place_though_it_took_deliveries_away() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
     let logs = log.clone();
-    with_channel(&event_loop, options, &log, move |_, channel| {
+    with_channel(event_loop.handle(), options, &log, move |_, channel| {
         let log = logs.clone();
         channel
             .basic_consume("q")
@@ -165,7 +165,7 @@ fn requests_are_sent_in_their_order_while_others_wait_for_replies() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
     let logs = log.clone();
-    with_channel(&event_loop, options, &log, move |_, channel| {
+    with_channel(event_loop.handle(), options, &log, move |_, channel| {
         let log = logs.clone();
         channel
             .queue_declare("first")
@@ -236,7 +236,7 @@ fn no_closure_is_called_inside_of_a_call() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
     let logs = log.clone();
-    with_channel(&event_loop, options, &log, move |connection, channel| {
+    with_channel(event_loop.handle(), options, &log, move |connection, channel| {
         let inside = Rc::new(Cell::new(true));
         let called = |what: &'static str| {
             let (inside, log) = (Rc::clone(&inside), logs.clone());

@@ -77,7 +77,7 @@ fn a_connection_that_is_lost_is_made_again_until_this_client_closes_one() {
     // Each has handlers of its own.
     let held = Rc::new(RefCell::new(None));
     let begun = Instant::now();
-    event_loop.keep_connected(options, strategy, move || {
+    event_loop.handle().keep_connected(options, strategy, move || {
         opened += 1;
         let (number, hold, held) = (opened, Rc::clone(&held), Rc::clone(&held));
         let (on_open, on_close) = (logs.clone(), logs.clone());
@@ -123,18 +123,22 @@ fn when_the_strategy_gives_up_the_last_failure_is_told_once() {
         retries: 2,
     };
     let logs = log.clone();
-    event_loop.keep_connected(ConnectOptions::default().hosts([dead]), strategy, move || {
-        let log = logs.clone();
-        Handlers::new()
-            .on_open(|_| panic!("nobody listens"))
-            .on_open_error(move |_, error| log.add(error.attempts().len()))
-    });
+    event_loop
+        .handle()
+        .keep_connected(ConnectOptions::default().hosts([dead]), strategy, move || {
+            let log = logs.clone();
+            Handlers::new()
+                .on_open(|_| panic!("nobody listens"))
+                .on_open_error(move |_, error| log.add(error.attempts().len()))
+        });
     // A URI that is wrong is a failure too.
     let logs = log.clone();
-    event_loop.keep_connected("amqp://h:port", NoReconnection, move || {
-        let log = logs.clone();
-        Handlers::new().on_open_error(move |_, error| log.add(error))
-    });
+    event_loop
+        .handle()
+        .keep_connected("amqp://h:port", NoReconnection, move || {
+            let log = logs.clone();
+            Handlers::new().on_open_error(move |_, error| log.add(error))
+        });
     run(&mut event_loop);
     let mut called = log.take();
     let wrong = called
@@ -170,18 +174,22 @@ fn what_is_aborted_makes_no_other_connection() {
     };
     let (attempt, held) = (Rc::new(Cell::new(None)), Rc::new(RefCell::new(None)));
     let (given_up, logs) = (Rc::clone(&attempt), log.clone());
-    attempt.set(Some(event_loop.keep_connected(options, strategy, move || {
-        let (given_up, on_close) = (Rc::clone(&given_up), logs.clone());
-        let (hold, held) = (Rc::clone(&held), Rc::clone(&held));
-        Handlers::new()
-            .on_open(move |connection| *hold.borrow_mut() = Some(connection.clone()))
-            .on_close(move |event_loop, error| {
-                on_close.add(error.is_connection_forced());
-                drop(held.take());
-                assert!(event_loop.abort(given_up.get().unwrap()));
-                assert!(!event_loop.abort(given_up.get().unwrap()));
-            })
-    })));
+    attempt.set(Some(event_loop.handle().keep_connected(
+        options,
+        strategy,
+        move || {
+            let (given_up, on_close) = (Rc::clone(&given_up), logs.clone());
+            let (hold, held) = (Rc::clone(&held), Rc::clone(&held));
+            Handlers::new()
+                .on_open(move |connection| *hold.borrow_mut() = Some(connection.clone()))
+                .on_close(move |event_loop, error| {
+                    on_close.add(error.is_connection_forced());
+                    drop(held.take());
+                    assert!(event_loop.abort(given_up.get().unwrap()));
+                    assert!(!event_loop.abort(given_up.get().unwrap()));
+                })
+        },
+    )));
     // Nor does what waits for its next attempt.
     let strategy = Noting {
         log: Log::default(),
@@ -190,7 +198,9 @@ fn what_is_aborted_makes_no_other_connection() {
     };
     let (_socket, dead) = dead();
     let options = ConnectOptions::default().hosts([dead]);
-    let waiting = event_loop.keep_connected(options, strategy, || panic!("nothing is over"));
+    let waiting = event_loop
+        .handle()
+        .keep_connected(options, strategy, || panic!("nothing is over"));
     event_loop.call_later(Duration::from_millis(50), move |event_loop| {
         assert!(event_loop.abort(waiting));
     });

@@ -29,7 +29,7 @@ fn a_delivery_may_close_its_connection() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
     let logs = log.clone();
-    with_channel(&event_loop, options, &log, move |connection, channel| {
+    with_channel(event_loop.handle(), options, &log, move |connection, channel| {
         let connection = connection.clone();
         channel
             .basic_consume("q")
@@ -96,7 +96,7 @@ fn a_delivery_may_cancel_its_consumer_and_start_another() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
     let logs = log.clone();
-    with_channel(&event_loop, options, &log, move |_, channel| {
+    with_channel(event_loop.handle(), options, &log, move |_, channel| {
         channel
             .basic_consume("q")
             .consumer_tag("one")
@@ -154,7 +154,7 @@ fn a_closure_may_drop_every_handle_there_is() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
     let logs = log.clone();
-    with_channel(&event_loop, options, &log, move |connection, channel| {
+    with_channel(event_loop.handle(), options, &log, move |connection, channel| {
         let held = Rc::new(RefCell::new(Some((connection.clone(), channel.clone()))));
         channel.on_close(|_, _| {});
         channel.on_return(|_, _| {});
@@ -227,7 +227,7 @@ fn a_channel_that_the_server_closes_may_be_opened_again_from_its_own_end() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
     let logs = log.clone();
-    with_channel(&event_loop, options, &log, move |connection, channel| {
+    with_channel(event_loop.handle(), options, &log, move |connection, channel| {
         let (connection, log) = (connection.clone(), logs.clone());
         channel.on_close(move |_, reason| {
             log.add(reason);
@@ -237,12 +237,11 @@ fn a_channel_that_the_server_closes_may_be_opened_again_from_its_own_end() {
                 let logs = log.clone();
                 channel.on_close(move |_, reason| logs.add(format!("again: {reason}")));
                 // Long enough to be told of its end.
-                channel
-                    .event_loop()
-                    .call_later(Duration::from_millis(1), move |_| {
-                        log.add("opened again");
-                        drop(channel);
-                    });
+                let event_loop = channel.event_loop().clone();
+                event_loop.call_later(Duration::from_millis(1), move |_| {
+                    log.add("opened again");
+                    drop(channel);
+                });
             });
         });
         let log = logs.clone();

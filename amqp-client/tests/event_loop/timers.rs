@@ -49,12 +49,12 @@ fn a_timer_is_cancelled_once_and_from_any_closure() {
         assert!(!event_loop.cancel_timer(found.get().unwrap()));
     })));
     run(&mut event_loop);
-    assert!(!event_loop.cancel_timer(own.get().unwrap()));
+    assert!(!event_loop.handle().cancel_timer(own.get().unwrap()));
     // A time beyond the clock's is for ever, and not a panic.
     let for_ever = event_loop.call_later(Duration::MAX, |_| unreachable!());
     event_loop.run_once(millis(1)).unwrap();
-    assert!(event_loop.cancel_timer(for_ever));
-    assert!(event_loop.is_idle());
+    assert!(event_loop.handle().cancel_timer(for_ever));
+    assert!(event_loop.handle().is_idle());
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_timer_set_by_a_timer_waits_for_the_next_turn() {
             again(event_loop, called);
         });
     }
-    again(&event_loop, Rc::clone(&called));
+    again(event_loop.handle(), Rc::clone(&called));
     event_loop.run_once(millis(100)).unwrap();
     assert_eq!(called.get(), 1);
     event_loop.run_once(millis(100)).unwrap();
@@ -78,7 +78,7 @@ fn a_timer_set_by_a_timer_waits_for_the_next_turn() {
 fn a_stop_ends_the_run_when_the_closure_returns_and_the_rest_waits() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
-    event_loop.stop();
+    event_loop.handle().stop();
     let logs = log.clone();
     event_loop.call_later(millis(0), move |event_loop| {
         event_loop.stop();
@@ -96,7 +96,7 @@ fn a_stop_ends_the_run_when_the_closure_returns_and_the_rest_waits() {
 fn a_remote_wakes_the_loop_and_keeps_the_order_of_its_closures() {
     let mut event_loop = EventLoop::new().unwrap();
     let (sender, receiver) = mpsc::channel();
-    let remote = event_loop.remote();
+    let remote = event_loop.handle().remote();
     let thread = thread::spawn(move || {
         // The loop sleeps without a limit by now, or will see it before.
         for number in 0..1000 {
@@ -122,8 +122,8 @@ fn a_remote_wakes_the_loop_and_keeps_the_order_of_its_closures() {
 #[test]
 fn a_loop_that_only_waits_for_remotes_ends_with_the_last() {
     let mut event_loop = EventLoop::new().unwrap();
-    let remote = event_loop.remote();
-    assert!(!event_loop.is_idle());
+    let remote = event_loop.handle().remote();
+    assert!(!event_loop.handle().is_idle());
     let thread = thread::spawn(move || {
         thread::sleep(millis(20));
         drop(remote);
@@ -135,7 +135,7 @@ fn a_loop_that_only_waits_for_remotes_ends_with_the_last() {
 #[test]
 fn nothing_is_called_when_the_loop_is_gone_and_everything_dropped() {
     let event_loop = EventLoop::new().unwrap();
-    let (remote, handle) = (event_loop.remote(), (*event_loop).clone());
+    let (remote, handle) = (event_loop.handle().remote(), event_loop.handle().clone());
     let held = Rc::new(());
     let hold = Rc::clone(&held);
     handle.call_later(Duration::ZERO, move |_| unreachable!("{hold:?}"));

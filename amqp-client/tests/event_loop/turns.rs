@@ -36,7 +36,7 @@ fn a_flood_keeps_neither_timers_nor_other_connections_waiting() {
     let (taken, ticks) = (Rc::new(Cell::new(0_u64)), Rc::new(Cell::new(0_u32)));
     let (count, counted) = (Rc::clone(&taken), Rc::clone(&ticks));
     let logs = log.clone();
-    with_channel(&event_loop, flood, &Log::default(), move |_, channel| {
+    with_channel(event_loop.handle(), flood, &Log::default(), move |_, channel| {
         let mut calm = Some((calm, logs));
         let consume = channel.basic_consume("q").consumer_tag("flood").no_ack();
         consume.then_each(move |channel, next| {
@@ -44,8 +44,8 @@ fn a_flood_keeps_neither_timers_nor_other_connections_waiting() {
             // From here on it is under way.
             if let Some((calm, logs)) = calm.take() {
                 let event_loop = channel.event_loop();
-                tick(&event_loop, Rc::clone(&counted));
-                with_channel(&event_loop, calm, &Log::default(), move |_, channel| {
+                tick(event_loop, Rc::clone(&counted));
+                with_channel(event_loop, calm, &Log::default(), move |_, channel| {
                     declare(&channel, 19, logs);
                 });
             }
@@ -97,7 +97,7 @@ fn heartbeats_go_out_between_closures_that_take_their_time() {
     let mut event_loop = EventLoop::new().unwrap();
     let log = Log::default();
     let begun = Instant::now();
-    with_channel(&event_loop, options, &log, move |connection, channel| {
+    with_channel(event_loop.handle(), options, &log, move |connection, channel| {
         let (connection, mut taken) = (connection.clone(), 0);
         let consume = channel.basic_consume("q").consumer_tag("slow").no_ack();
         consume.then_each(move |_, _| {

@@ -44,7 +44,7 @@ fn connect(tls: TlsOptions) -> String {
         });
     event_loop.connect(options, handlers);
     let limit = Instant::now() + Duration::from_secs(60);
-    while !event_loop.is_idle() {
+    while !event_loop.handle().is_idle() {
         assert!(Instant::now() < limit, "{outcome:?}");
         event_loop.run_once(Duration::from_secs(1)).unwrap();
     }

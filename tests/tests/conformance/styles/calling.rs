@@ -87,7 +87,7 @@ impl Drop for Loop {
     /// As a program would run it, unless the scenario fails, which leaves connections open.
     fn drop(&mut self) {
         let limit = Instant::now() + LIMIT / 2;
-        while !self.0.borrow().is_idle() && Instant::now() < limit {
+        while !self.0.borrow().handle().is_idle() && Instant::now() < limit {
             self.turn(limit - Instant::now());
         }
     }
@@ -221,7 +221,7 @@ impl Client for Calling {
     async fn outcomes(&self, receipts: Receipts) -> Result<(), ReceiptsError> {
         let handle = self.connection.event_loop();
         self.event_loop
-            .wait(|inbox| receipts.then(&handle, move |_, outcomes| inbox.put(outcomes)))
+            .wait(|inbox| receipts.then(handle, move |_, outcomes| inbox.put(outcomes)))
     }
 
     async fn wait_for_all(&self, publisher: &Publisher) -> Result<(), PublishError> {
