@@ -9,7 +9,7 @@ use std::task::{Wake, Waker};
 
 use super::Handle;
 
-/// Names a task. Never used twice in a loop.
+/// Names a task. Never used twice in a program: in another loop than its own it names nothing.
 pub(super) type TaskId = u64;
 
 /// Something to run.

@@ -35,11 +35,12 @@ pub(super) struct Inner {
     stopped: Cell<bool>,
 }
 
-/// A timer of [`Handle::call_later`], to cancel it by.
+/// A timer of [`Handle::call_later`], to cancel it by, in its own loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timer(TaskId);
 
-/// A closure that is called whenever something happens, to [unregister](Handle::unregister) it by.
+/// A closure that is called whenever something happens, to [unregister](Handle::unregister) it by, in its
+/// own loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Registration(TaskId);
 
@@ -104,7 +105,7 @@ impl Handle {
         timer
     }
 
-    /// Takes a timer back; false when it was called, or cancelled before.
+    /// Takes a timer back; false when it was called, or cancelled before, or is another loop's.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
@@ -123,8 +124,9 @@ impl Handle {
     }
 
     /// Takes a closure back that is called whenever something happens, such as [`on_flow`](super::Channel::on_flow)'s: it is
-    /// called no more, also for what has happened already. False when it was taken back before, or nothing more could happen.
-    /// It may be done in the closure itself, which is dropped when it returns. To replace a closure, register another.
+    /// called no more, also for what has happened already. False when it was taken back before, nothing more could happen, or
+    /// it is another loop's. It may be done in the closure itself, which is dropped when it returns. To replace a closure,
+    /// register another.
     ///
     /// ```no_run
     /// # #[cfg(feature = "event-loop")]

@@ -128,13 +128,13 @@ impl Handle {
         Attempt(id)
     }
 
-    /// Gives up connecting: none of its handlers is called. False when it has come to an end before.
+    /// Gives up connecting: none of its handlers is called. False when it has come to an end before, or is another loop's.
     pub fn abort(&self, attempt: Attempt) -> bool {
         self.0.tasks.take(attempt.0).is_some()
     }
 }
 
-/// Connecting under way, to [abort](Handle::abort) it by. Made by [`Handle::connect`] and [`Handle::keep_connected`].
+/// Connecting under way, to [abort](Handle::abort) it by, in its own loop. Made by [`Handle::connect`] and [`Handle::keep_connected`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Attempt(pub(super) TaskId);
 

@@ -6,15 +6,18 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use super::causes::{Causes, TaskId, TaskWaker, Turn};
+
+/// What the next task is named. One for all loops: what one loop gave out takes nothing away in another.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// All tasks.
 #[derive(Default)]
 pub(super) struct Tasks {
     by_id: RefCell<HashMap<TaskId, Task>>,
-    next: Cell<TaskId>,
     /// The one that runs now, unless it is to be dropped behind that.
     running: Cell<Option<TaskId>>,
     /// Whether there is no loop any more.
@@ -43,8 +46,7 @@ impl Place {
 
 impl Tasks {
     pub(super) fn place(&self, causes: &Arc<Causes>, turn: Turn) -> Place {
-        let id = self.next.get();
-        self.next.set(id + 1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Place {
             id,
             waker: TaskWaker::new(id, causes, turn),

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use amqp_client::event_loop::EventLoop;
+use amqp_client::event_loop::{EventLoop, Handlers};
 
 use crate::{Log, run};
 
@@ -55,6 +55,17 @@ fn a_timer_is_cancelled_once_and_from_any_closure() {
     event_loop.run_once(millis(1)).unwrap();
     assert!(event_loop.handle().cancel_timer(for_ever));
     assert!(event_loop.handle().is_idle());
+}
+
+#[test]
+fn what_one_loop_gave_out_takes_nothing_away_in_another() {
+    let [one, other] = [(); 2].map(|()| EventLoop::new().unwrap());
+    let [timer, others] = [&one, &other].map(|it| it.call_later(Duration::MAX, |_| ()));
+    let [attempt, others_attempt] = [&one, &other].map(|it| it.connect("no URI", Handlers::new()));
+    assert!(!one.handle().cancel_timer(others) && !one.handle().abort(others_attempt));
+    assert!(!other.handle().cancel_timer(timer) && !other.handle().abort(attempt));
+    assert!(one.handle().cancel_timer(timer) && one.handle().abort(attempt));
+    assert!(other.handle().cancel_timer(others) && other.handle().abort(others_attempt));
 }
 
 #[test]
