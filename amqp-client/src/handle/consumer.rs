@@ -1,5 +1,6 @@
 //! Consumers: streams of deliveries, cancelled or dropped. Starting one is `consume`'s.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub struct Consumer<S = Async> {
     id: Option<ConsumerId>,
     consumer_tag: ShortStr<'static>,
     no_ack: bool,
+    /// Deliveries without acknowledgements, taken and not handed out.
+    taken: VecDeque<Message>,
     source: Arc<Source>,
 }
 
@@ -60,6 +63,7 @@ impl<S: Style> Consumer<S> {
             id: Some(id),
             consumer_tag: ShortStr::default(),
             no_ack,
+            taken: VecDeque::new(),
             source,
         }
     }
@@ -139,7 +143,11 @@ impl Consumer {
 impl<S: Style> Consumer<S> {
     /// What had come and was not handed out, and why the consumer ended unless it was cancelled.
     pub(crate) fn take_rest(&mut self) -> Vec<Result<Delivery, ConsumerError>> {
-        let mut rest = Vec::new();
+        let taken = std::mem::take(&mut self.taken);
+        let mut rest: Vec<_> = taken
+            .into_iter()
+            .map(|message| self.hand_out(message, true))
+            .collect();
         while let Some(next) = self.id.and_then(|id| self.take_next(id)) {
             match next {
                 Ok((settled, message)) => rest.push(self.hand_out(message, settled)),
@@ -166,12 +174,16 @@ impl<S: Style> Consumer<S> {
         &mut self,
         cx: &Context<'_>,
     ) -> Poll<Option<Result<Delivery, ConsumerError>>> {
+        if let Some(message) = self.taken.pop_front() {
+            return Poll::Ready(Some(self.hand_out(message, true)));
+        }
         let Some(id) = self.id else {
             return Poll::Ready(None);
         };
-        let next = ready!(self.channel.with(|inner, key| {
-            let next = ready!(inner.poll_consumer(cx, id));
-            Poll::Ready(next.map(|message| (self.is_settled(inner, key, &message), message)))
+        let (no_ack, behind) = (self.no_ack, &mut self.taken);
+        let next = ready!(self.channel.handle.with(|inner, key| {
+            let next = ready!(inner.poll_consumer(cx, id, behind));
+            Poll::Ready(next.map(|message| (is_settled(inner, key, no_ack, &message), message)))
         }));
         Poll::Ready(Some(match next {
             Ok((settled, message)) => self.hand_out(message, settled),
@@ -196,21 +208,8 @@ impl<S: Style> Consumer<S> {
     fn take_next(&self, id: ConsumerId) -> Option<Result<(bool, Message), ConsumerEnd>> {
         self.channel.with(|inner, key| {
             let next = inner.core.next_delivery(id)?;
-            Some(next.map(|message| (self.is_settled(inner, key, &message), message)))
+            Some(next.map(|message| (is_settled(inner, key, self.no_ack, &message), message)))
         })
-    }
-
-    /// Whether a delivery about to be handed out is settled from the start.
-    fn is_settled(&self, inner: &mut Inner, key: ChannelKey, message: &Message) -> bool {
-        if self.no_ack {
-            return true;
-        }
-        let settled = inner.core.is_settled(key, message);
-        if settled {
-            // A shutdown does not wait for it.
-            inner.core.note_settled();
-        }
-        settled
     }
 
     fn hand_out(&self, message: Message, settled: bool) -> Result<Delivery, ConsumerError> {
@@ -227,6 +226,19 @@ impl<S: Style> Consumer<S> {
             Ok(delivery)
         }
     }
+}
+
+/// Whether a delivery about to be handed out is settled from the start.
+fn is_settled(inner: &mut Inner, key: ChannelKey, no_ack: bool, message: &Message) -> bool {
+    if no_ack {
+        return true;
+    }
+    let settled = inner.core.is_settled(key, message);
+    if settled {
+        // A shutdown does not wait for it.
+        inner.core.note_settled();
+    }
+    settled
 }
 
 impl<S> Channel<S> {

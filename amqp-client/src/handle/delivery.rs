@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::methods::basic;
+use amqp_protocol::DeliveryTag;
 
 use super::channel::ChannelHandle;
 use crate::error::{CallError, Refusal};
@@ -69,7 +70,7 @@ impl Delivery {
     ///
     /// When the channel is over, or a form for several has settled it. Nothing is sent then.
     pub fn ack(self) -> Settle {
-        self.settle_by_ack(false)
+        Settle::new(self, How::Ack { multiple: false })
     }
 
     /// basic.ack with multiple: this message and all before it on the channel are done with.
@@ -92,7 +93,7 @@ impl Delivery {
     ///
     /// As [`ack`](Self::ack).
     pub fn ack_multiple(self) -> Settle {
-        self.settle_by_ack(true)
+        Settle::new(self, How::Ack { multiple: true })
     }
 
     /// basic.reject without requeue: the message is dead-lettered if its queue says where to, or thrown away.
@@ -112,7 +113,7 @@ impl Delivery {
     /// it is dropped.
     #[doc(alias = "nack")]
     pub fn reject(self) -> Settle {
-        self.put_back(false, false)
+        Settle::new(self, How::Reject { requeue: false })
     }
 
     /// basic.nack with multiple, RabbitMQ's addition: this message and all before it on the channel are dead-lettered or
@@ -126,7 +127,7 @@ impl Delivery {
     /// is requeued then, as when it is dropped.
     #[doc(alias = "nack")]
     pub fn reject_multiple(self) -> Settle {
-        self.put_back(false, true)
+        Settle::new(self, How::NackMultiple { requeue: false })
     }
 
     /// basic.reject with requeue: the message goes back to its queue, near to where it was.
@@ -145,7 +146,7 @@ impl Delivery {
     /// As [`reject`](Self::reject).
     #[doc(alias = "nack")]
     pub fn requeue(self) -> Settle {
-        self.put_back(true, false)
+        Settle::new(self, How::Reject { requeue: true })
     }
 
     /// basic.nack with multiple and requeue: this message and all before it on the channel go back to their queues. None of
@@ -159,7 +160,7 @@ impl Delivery {
     /// is requeued then, as when it is dropped.
     #[doc(alias = "nack")]
     pub fn requeue_multiple(self) -> Settle {
-        self.put_back(true, true)
+        Settle::new(self, How::NackMultiple { requeue: true })
     }
 
     /// Leaves the delivery unsettled, to be settled [by its tag](super::Channel::basic_ack), or to be requeued when its
@@ -221,33 +222,8 @@ impl Delivery {
         self.followed.span().cloned().unwrap_or_else(tracing::Span::none)
     }
 
-    fn settle_by_ack(self, multiple: bool) -> Settle {
-        let delivery_tag = self.message.delivery_tag();
-        let ack = basic::Ack {
-            delivery_tag,
-            multiple,
-        };
-        Settle::new(self, Settlement::Ack(ack))
-    }
-
-    fn put_back(self, requeue: bool, multiple: bool) -> Settle {
-        let delivery_tag = self.message.delivery_tag();
-        let settlement = if multiple {
-            Settlement::Nack(basic::Nack {
-                delivery_tag,
-                multiple,
-                requeue,
-            })
-        } else {
-            Settlement::Reject(basic::Reject {
-                delivery_tag,
-                requeue,
-            })
-        };
-        Settle::new(self, settlement)
-    }
-
-    fn settle(mut self, settlement: Settlement) -> Result<(), CallError> {
+    fn settle(&mut self, how: How) -> Result<(), CallError> {
+        let settlement = how.of(self.message.delivery_tag());
         if trace::listened_to() {
             self.settle_and_tell(settlement)
         } else {
@@ -271,7 +247,7 @@ impl Delivery {
         let Some(channel) = &self.unsettled else {
             return Ok(());
         };
-        if self.message.is_from_stream() && !matches!(settlement, Settlement::Ack(_)) {
+        if !matches!(settlement, Settlement::Ack(_)) && self.message.is_from_stream() {
             return Err(CallError::Refused(Refusal::StreamDelivery));
         }
         // What is an error settles nothing: it is dropped.
@@ -290,11 +266,45 @@ impl Delivery {
 /// Dropping it before the first poll requeues the message, as dropping the delivery does.
 #[derive(Debug)]
 #[must_use = "a delivery is only settled when this is awaited or called"]
-pub struct Settle(Option<(Delivery, Settlement)>);
+pub struct Settle {
+    delivery: Option<Delivery>,
+    how: How,
+}
+
+/// How a delivery is settled.
+#[derive(Debug, Clone, Copy)]
+enum How {
+    Ack { multiple: bool },
+    Reject { requeue: bool },
+    NackMultiple { requeue: bool },
+}
+
+impl How {
+    fn of(self, delivery_tag: DeliveryTag) -> Settlement {
+        match self {
+            Self::Ack { multiple } => Settlement::Ack(basic::Ack {
+                delivery_tag,
+                multiple,
+            }),
+            Self::Reject { requeue } => Settlement::Reject(basic::Reject {
+                delivery_tag,
+                requeue,
+            }),
+            Self::NackMultiple { requeue } => Settlement::Nack(basic::Nack {
+                delivery_tag,
+                multiple: true,
+                requeue,
+            }),
+        }
+    }
+}
 
 impl Settle {
-    fn new(delivery: Delivery, settlement: Settlement) -> Self {
-        Self(Some((delivery, settlement)))
+    fn new(delivery: Delivery, how: How) -> Self {
+        Self {
+            delivery: Some(delivery),
+            how,
+        }
     }
 
     /// Settles it, without `async`.
@@ -314,10 +324,13 @@ impl Settle {
     }
 
     fn settle(&mut self) -> Result<(), CallError> {
-        match self.0.take() {
-            Some((delivery, settlement)) => delivery.settle(settlement),
-            None => Ok(()),
-        }
+        let Some(delivery) = &mut self.delivery else {
+            return Ok(());
+        };
+        let outcome = delivery.settle(self.how);
+        // What could not be settled is requeued.
+        self.delivery = None;
+        outcome
     }
 }
 

@@ -1,6 +1,6 @@
 //! The core behind its lock, and the wakers of those who wait for it. Wakers run after the lock is released.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -248,13 +248,14 @@ impl Inner {
         ConnectionEvent::Closed(error.unwrap_or(ConnectionError::Closed))
     }
 
-    /// The next delivery of a consumer, or why it ended.
+    /// The next delivery of a consumer, those behind it that can be taken with it, or why it ended.
     pub(super) fn poll_consumer(
         &mut self,
         cx: &Context<'_>,
         consumer: ConsumerId,
+        behind: &mut VecDeque<Message>,
     ) -> Poll<Result<Message, ConsumerEnd>> {
-        if let Some(next) = self.core.next_delivery(consumer) {
+        if let Some(next) = self.core.next_deliveries(consumer, behind) {
             if self.wakes_for_each && next.is_err() {
                 // A waker of ours, which may be dropped here, and must not be woken for nothing.
                 self.consumers.remove(&consumer);

@@ -1,12 +1,13 @@
 //! The state of one open channel: what it waits for, who consumes on it. It neither reads nor writes octets.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use amqp_protocol::{MethodId, ShortStr, method::Request};
 
+use super::assembly::Assembly;
 use super::confirms::Confirms;
-use super::content::Assembly;
 use super::event::{ChannelKey, ConsumerEnd, ConsumerId, RequestId};
+use super::slots::Tags;
 use super::unsettled::Unsettled;
 use crate::error::ChannelError;
 
@@ -23,7 +24,7 @@ pub(super) struct Channel {
     /// any order, the others keep theirs.
     pub(super) expectations: VecDeque<Expectation>,
     /// Consumers by tag; an entry stays until the server sends nothing more for it.
-    pub(super) consumers: BTreeMap<Box<[u8]>, Subscriber>,
+    pub(super) consumers: Tags,
     /// The message whose frames are coming.
     pub(super) assembly: Option<Assembly>,
     /// Whether the server lets this channel publish.
@@ -137,7 +138,7 @@ impl Channel {
             phase: Phase::Opening,
             held: true,
             expectations: VecDeque::new(),
-            consumers: BTreeMap::new(),
+            consumers: Tags::default(),
             assembly: None,
             flow: true,
             qos_sent: false,

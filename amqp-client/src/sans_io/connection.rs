@@ -12,17 +12,18 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::answers::Answers;
 use super::authentication::Authentication;
+use super::blocks::Blocks;
 use super::channel::Channel;
 use super::confirms::Confirms;
-use super::consumers::Consumer;
 use super::durations::Measured;
-use super::event::{ChannelKey, ConsumerId, Event, RequestId, State};
+use super::event::{ChannelKey, Event, RequestId, State};
 use super::gate::Gate;
 use super::heartbeat::Heartbeat;
 use super::limits::Buffered;
 use super::outcomes::OutcomesWaiter;
 use super::outgoing::Outgoing;
 use super::shutdown::{Shutdown, Unfinished};
+use super::slots::Consumers;
 use super::stats::{Spells, Stats};
 use super::timers::deadline;
 use crate::config::Config;
@@ -80,7 +81,7 @@ pub struct Connection {
     pub(super) closed_by_server: BTreeSet<ChannelId>,
     /// Why channels ended, until their owners let them go.
     pub(super) ended_channels: BTreeMap<ChannelKey, ChannelError>,
-    pub(super) consumers: BTreeMap<ConsumerId, Consumer>,
+    pub(super) consumers: Consumers,
     /// Whether each delivery is announced, not only the first of those that wait.
     pub(super) announces_each_delivery: bool,
     /// When each request with a waiter times out, if ever, and on which channel. Ids ascend and every call has the same
@@ -94,6 +95,8 @@ pub struct Connection {
     pub(super) confirm_deadlines: BTreeSet<(Instant, ChannelKey)>,
     /// Publishes of channels that are over, while somebody may ask what became of them.
     pub(super) ended_confirms: BTreeMap<ChannelKey, Box<Confirms>>,
+    /// Where small messages are copied to.
+    pub(super) blocks: Blocks,
     /// Received data that nobody took yet.
     pub(super) buffered: Buffered,
     /// Octets of memory that hold what has come of incomplete messages.
@@ -147,13 +150,14 @@ impl Connection {
             channels: Vec::new(),
             closed_by_server: BTreeSet::new(),
             ended_channels: BTreeMap::new(),
-            consumers: BTreeMap::new(),
+            consumers: Consumers::default(),
             announces_each_delivery: false,
             call_deadlines: BTreeMap::new(),
             gate: Gate::default(),
             outcomes_waiters: Vec::new(),
             confirm_deadlines: BTreeSet::new(),
             ended_confirms: BTreeMap::new(),
+            blocks: Blocks::default(),
             buffered: Buffered::default(),
             assembling: 0,
             unsettled: 0,
@@ -207,6 +211,7 @@ impl Connection {
             }
         }
         self.stats.octets_received += (before - input.len()) as u64;
+        self.unshare_blocks();
         self.settle_state();
         self.update_pause(now);
         if self.gate.blocked.is_some() {

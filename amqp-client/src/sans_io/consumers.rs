@@ -17,9 +17,14 @@ use crate::error::{CallError, ChannelError, Violation};
 /// Room that a queue keeps when it was emptied, in messages.
 const KEEP_CAPACITY: usize = 256;
 
+/// Octets of memory of the deliveries that are taken at a time, but for the last of them. To take each by itself would cost
+/// two hundred instructions more.
+const AT_A_TIME: usize = 16 * 1024;
+
 /// A consumer, from basic.consume until its owner lets it go.
 #[derive(Debug)]
 pub(super) struct Consumer {
+    pub(super) id: ConsumerId,
     pub(super) channel: ChannelKey,
     pub(super) no_ack: bool,
     pub(super) tag: ShortStr<'static>,
@@ -56,7 +61,10 @@ impl Connection {
         if channel.tag_is_taken(&method.consumer_tag) {
             return Err(CallError::DuplicateConsumerTag);
         }
-        let consumer = ConsumerId(self.next_id());
+        let consumer = ConsumerId {
+            number: self.next_id(),
+            slot: self.consumers.next_slot(),
+        };
         if method.consumer_tag.is_empty() {
             method.consumer_tag = self.unused_tag(key, consumer)?;
         }
@@ -80,18 +88,16 @@ impl Connection {
             tag: tag.clone(),
         };
         let request = self.expect::<basic::Consume<'_>>(now, key, purpose);
-        self.consumers.insert(
-            consumer,
-            Consumer {
-                channel: key,
-                no_ack,
-                tag,
-                started: false,
-                queue: VecDeque::new(),
-                held: Buffered::default(),
-                end: None,
-            },
-        );
+        self.consumers.insert(Consumer {
+            id: consumer,
+            channel: key,
+            no_ack,
+            tag,
+            started: false,
+            queue: VecDeque::new(),
+            held: Buffered::default(),
+            end: None,
+        });
         Ok((consumer, request))
     }
 
@@ -100,7 +106,7 @@ impl Connection {
     /// `None`, and nothing is sent, when it has ended or is being cancelled.
     pub fn cancel(&mut self, now: Instant, consumer: ConsumerId) -> Option<RequestId> {
         let stoppable = |consumer: &&Consumer| consumer.end.is_none();
-        let consumer = self.consumers.get(&consumer).filter(stoppable)?;
+        let consumer = self.consumers.get(consumer).filter(stoppable)?;
         let (key, tag) = (consumer.channel, consumer.tag.clone());
         let purpose = self.put_cancel(key, tag, ConsumerEnd::Cancelled)?;
         Some(self.expect::<basic::Cancel<'_>>(now, key, purpose))
@@ -110,6 +116,7 @@ impl Connection {
     /// queue, then and until the server has cancelled it.
     pub fn drop_consumer(&mut self, consumer: ConsumerId) {
         let Some(Consumer {
+            id: _,
             channel: key,
             no_ack,
             tag,
@@ -117,7 +124,7 @@ impl Connection {
             queue,
             held,
             end,
-        }) = self.consumers.remove(&consumer)
+        }) = self.consumers.remove(consumer)
         else {
             return;
         };
@@ -135,7 +142,7 @@ impl Connection {
     /// The next delivery of a consumer, then, once, why it ended; `None` when there is nothing yet.
     /// [`Event::Readable`] tells when to ask again.
     pub fn next_delivery(&mut self, consumer: ConsumerId) -> Option<Result<Message, ConsumerEnd>> {
-        let entry = self.consumers.get_mut(&consumer)?;
+        let entry = self.consumers.get_mut(consumer)?;
         match entry.queue.pop_front() {
             Some(message) => {
                 entry.held.remove(&message);
@@ -148,10 +155,33 @@ impl Connection {
             }
             None => {
                 let end = entry.end.clone()?;
-                self.consumers.remove(&consumer);
+                self.consumers.remove(consumer);
                 Some(Err(end))
             }
         }
+    }
+
+    /// As [`next_delivery`](Self::next_delivery), and more deliveries behind it, when it does not matter what happens until
+    /// they are handed out: of a consumer without acknowledgements.
+    pub(crate) fn next_deliveries(
+        &mut self,
+        consumer: ConsumerId,
+        behind: &mut VecDeque<Message>,
+    ) -> Option<Result<Message, ConsumerEnd>> {
+        let next = self.next_delivery(consumer)?;
+        let entry = self.consumers.get_mut(consumer);
+        if let Some(entry) = entry.filter(|entry| entry.no_ack && !self.announces_each_delivery) {
+            let mut taken = Buffered::default();
+            while taken.octets < AT_A_TIME
+                && let Some(message) = entry.queue.pop_front()
+            {
+                taken.add(&message);
+                behind.push_back(message);
+            }
+            entry.held.remove_all(taken);
+            self.buffered.remove_all(taken);
+        }
+        Some(next)
     }
 
     /// Has [`Event::Readable`] come for each delivery from here on, not only for the first of those that wait: for an owner
@@ -164,18 +194,16 @@ impl Connection {
     #[cfg(feature = "event-loop")]
     pub(crate) fn waiting_for(&self, consumer: ConsumerId) -> usize {
         let waiting = |consumer: &Consumer| consumer.queue.len() + usize::from(consumer.end.is_some());
-        self.consumers.get(&consumer).map_or(0, waiting)
+        self.consumers.get(consumer).map_or(0, waiting)
     }
 
     /// The consumer of a channel under this tag, from basic.consume until it has ended.
     #[cfg(feature = "event-loop")]
     pub(crate) fn consumer_with_tag(&self, key: ChannelKey, tag: &[u8]) -> Option<ConsumerId> {
-        let named = |consumer: &Consumer| {
+        let named = |consumer: &&Consumer| {
             consumer.channel == key && consumer.tag.as_bytes() == tag && consumer.end.is_none()
         };
-        self.consumers
-            .iter()
-            .find_map(|(id, consumer)| named(consumer).then_some(*id))
+        self.consumers.iter().find(named).map(|consumer| consumer.id)
     }
 
     /// The consumer exists from here on, before the next frame is looked at.
@@ -190,7 +218,7 @@ impl Connection {
             return;
         };
         channel.consumers.insert(tag.as_bytes().into(), subscriber);
-        match self.consumers.get_mut(&subscriber.consumer) {
+        match self.consumers.get_mut(subscriber.consumer) {
             Some(consumer) => {
                 consumer.started = true;
                 self.stats.consumers_started += 1;
@@ -215,20 +243,27 @@ impl Connection {
         self.consumer_gone(key, tag.as_bytes(), ConsumerEnd::CancelledByServer);
     }
 
-    /// Who consumes under this tag; nobody on a channel that is closing.
-    pub(super) fn subscriber(
+    /// Takes note of a delivery, and tells whose it is: nobody's on a channel that is closing.
+    pub(super) fn delivered(
         &mut self,
+        now: Instant,
         key: ChannelKey,
-        tag: &[u8],
+        deliver: &basic::Deliver<'_>,
     ) -> Result<Option<Subscriber>, Violation> {
         let Some(channel) = self.channel_slot(key) else {
             return Ok(None);
         };
-        match channel.consumers.get(tag) {
-            _ if channel.is_closing() => Ok(None),
-            Some(subscriber) => Ok(Some(*subscriber)),
-            None => Err(Violation::UnknownConsumer { channel: key.id }),
+        channel.delivered = deliver.delivery_tag.0;
+        if channel.is_closing() {
+            return Ok(None);
         }
+        let Some(&subscriber) = channel.consumers.get(deliver.consumer_tag.as_bytes()) else {
+            return Err(Violation::UnknownConsumer { channel: key.id });
+        };
+        if !subscriber.no_ack {
+            self.must_settle(now, key, deliver.delivery_tag);
+        }
+        Ok(Some(subscriber))
     }
 
     /// Hands a delivery to its consumer; one that was dropped or has overflowed has it requeued.
@@ -237,7 +272,7 @@ impl Connection {
             return;
         };
         let running = |consumer: &&mut Consumer| consumer.end.is_none();
-        match self.consumers.get_mut(&id).filter(running) {
+        match self.consumers.get_mut(id).filter(running) {
             Some(consumer) => {
                 self.buffered.add(&message);
                 consumer.held.add(&message);
@@ -257,8 +292,8 @@ impl Connection {
     pub(super) fn end_consumers(&mut self, key: ChannelKey, reason: &ChannelError) {
         // One that was never started has nobody who knows it.
         self.consumers
-            .retain(|_, consumer| consumer.channel != key || consumer.started);
-        for (id, consumer) in &mut self.consumers {
+            .retain(|consumer| consumer.channel != key || consumer.started);
+        for consumer in self.consumers.iter_mut() {
             if consumer.channel != key || consumer.end.is_some() {
                 continue;
             }
@@ -269,13 +304,13 @@ impl Connection {
             let end = ConsumerEnd::Channel(reason.clone());
             self.stats.consumer_ended(&end);
             consumer.end = Some(end);
-            self.events.push_back(Event::Readable(*id));
+            self.events.push_back(Event::Readable(consumer.id));
         }
     }
 
     /// Takes the deliveries of a channel that await settling away from its consumers, those that `forgotten` names.
     pub(super) fn forget_deliveries(&mut self, key: ChannelKey, forgotten: impl Fn(&Message) -> bool) {
-        for consumer in self.consumers.values_mut() {
+        for consumer in self.consumers.iter_mut() {
             if consumer.channel != key || consumer.no_ack {
                 continue;
             }
@@ -297,7 +332,7 @@ impl Connection {
         let Some(Subscriber { consumer: id, .. }) = gone else {
             return;
         };
-        let Some(consumer) = self.consumers.get_mut(&id) else {
+        let Some(consumer) = self.consumers.get_mut(id) else {
             return;
         };
         if consumer.end.is_none() && matches!(end, ConsumerEnd::CancelledByServer) {
@@ -316,12 +351,12 @@ impl Connection {
 
     /// Those that the server has or will have.
     pub(super) fn live_consumers(&self) -> impl Iterator<Item = &Consumer> {
-        self.consumers.values().filter(|consumer| consumer.end.is_none())
+        self.consumers.iter().filter(|consumer| consumer.end.is_none())
     }
 
     /// Those that the server has and may deliver to.
-    pub(super) fn running_consumers(&self) -> impl Iterator<Item = (&ConsumerId, &Consumer)> {
-        let runs = |(_, consumer): &(&ConsumerId, &Consumer)| consumer.started && consumer.end.is_none();
+    pub(super) fn running_consumers(&self) -> impl Iterator<Item = &Consumer> {
+        let runs = |consumer: &&Consumer| consumer.started && consumer.end.is_none();
         self.consumers.iter().filter(runs)
     }
 
@@ -353,7 +388,7 @@ impl Connection {
         key: ChannelKey,
         consumer: ConsumerId,
     ) -> Result<ShortStr<'static>, ChannelError> {
-        let mut number = consumer.0;
+        let mut number = consumer.number;
         loop {
             // Far shorter than 255 octets.
             let tag = ShortStr::try_from(format!("ctag-{number}")).unwrap_or_default();

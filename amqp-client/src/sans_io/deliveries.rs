@@ -134,13 +134,6 @@ impl Connection {
         }
     }
 
-    /// Takes note of a delivery's tag.
-    pub(super) fn delivered(&mut self, key: ChannelKey, delivery_tag: DeliveryTag) {
-        if let Some(channel) = self.channel_slot(key) {
-            channel.delivered = delivery_tag.0;
-        }
-    }
-
     /// This delivery is settled, or everything up to it, 0 meaning what has come so far. Tells how many were not before.
     fn note_settlement(&mut self, key: ChannelKey, delivery_tag: DeliveryTag, multiple: bool) -> u64 {
         let mut just_settled = std::mem::take(&mut self.just_settled);

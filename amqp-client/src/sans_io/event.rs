@@ -19,7 +19,11 @@ pub struct RequestId(pub(super) u64);
 
 /// Names a consumer. Never used twice on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConsumerId(pub(super) u64);
+pub struct ConsumerId {
+    pub(super) number: u64,
+    /// Where it is kept.
+    pub(super) slot: u32,
+}
 
 /// One opening of a channel. The server's number for it is used again after the channel is closed, a key never is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

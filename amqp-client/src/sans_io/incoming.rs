@@ -10,9 +10,10 @@ use amqp_protocol::method::{Arguments, Decode};
 use amqp_protocol::{ChannelId, MethodId, Reader, ReplyCode, ShortStr};
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::assembly::{Assembly, Lookahead, Misfit, Whole};
 use super::channel::{Expectation, Purpose, Subscriber, Waiter};
 use super::connection::Connection;
-use super::content::{Assembly, Envelope, Lookahead, Message, Misfit, take_whole};
+use super::content::{Envelope, Message};
 use super::event::{ChannelKey, Event, Reply, State};
 use crate::dialect::{OnChannel, OnConnection};
 use crate::error::{ChannelError, Close, ConnectionError, Violation};
@@ -87,7 +88,9 @@ impl Connection {
                 Some(assembly) => {
                     self.drop_assembly(Some(&assembly));
                     if let Some(message) = assembly.finish() {
-                        self.receive_message(now, key, message)?;
+                        let envelope = message.envelope().map_err(Violation::Malformed)?;
+                        let target = self.target(now, key, &envelope)?;
+                        self.hand_over(now, key, target, message)?;
                     }
                 }
                 None => self.shed(),
@@ -98,12 +101,20 @@ impl Connection {
             return Err(Violation::UnexpectedFrame { channel: id });
         }
         if carries_content(payload) {
-            Envelope::decode(payload).map_err(Violation::Malformed)?;
-            match take_whole(input, frame_max, self.config.body_max).map_err(Violation::Malformed)? {
+            let envelope = Envelope::decode(payload).map_err(Violation::Malformed)?;
+            let delivery_tag = envelope.delivery_tag();
+            match Whole::look(input, &frame, frame_max, self.config.body_max).map_err(Violation::Malformed)? {
                 Lookahead::Incomplete => return Ok(false),
-                Lookahead::Whole(message) => self.receive_message(now, key, message)?,
+                Lookahead::Whole(whole) => {
+                    let target = self.target(now, key, &envelope)?;
+                    // What is fetched or comes back waits where no limit looks at it.
+                    let blocks = matches!(target, Target::Consumer(_)).then_some(&mut self.blocks);
+                    let message = whole.take(input, delivery_tag, blocks);
+                    self.hand_over(now, key, target, message)?;
+                }
                 Lookahead::Scattered => {
-                    let assembly = Assembly::new(&take_payload(input, frame_len));
+                    let assembly = Assembly::new(payload, delivery_tag);
+                    input.advance(frame_len);
                     self.assembling += assembly.footprint();
                     channel.assembly = Some(assembly);
                     self.shed();
@@ -342,37 +353,48 @@ impl Connection {
         Ok(())
     }
 
-    /// Hands a complete message to whom it is for.
-    fn receive_message(&mut self, now: Instant, key: ChannelKey, message: Message) -> Result<(), Violation> {
-        let channel = key.id;
-        let target = match message.envelope().map_err(Violation::Malformed)? {
-            Envelope::Deliver(deliver) => {
-                self.delivered(key, deliver.delivery_tag);
-                let subscriber = self.subscriber(key, deliver.consumer_tag.as_bytes())?;
-                if subscriber.is_some_and(|subscriber| !subscriber.no_ack) {
-                    self.must_settle(now, key, deliver.delivery_tag);
+    /// Whom a message is for.
+    fn target(
+        &mut self,
+        now: Instant,
+        key: ChannelKey,
+        envelope: &Envelope<'_>,
+    ) -> Result<Target, Violation> {
+        Ok(match envelope {
+            Envelope::Deliver(deliver) => Target::Consumer(self.delivered(now, key, deliver)?),
+            Envelope::GetOk(get_ok) => {
+                if let Some(channel) = self.channel_slot(key) {
+                    channel.delivered = get_ok.delivery_tag.0;
                 }
-                Target::Consumer(subscriber)
+                Target::Caller
             }
             Envelope::Return(_) => Target::Publisher,
-            Envelope::GetOk(get_ok) => {
-                self.delivered(key, get_ok.delivery_tag);
-                Target::Caller(message.method_octets())
-            }
-        };
+        })
+    }
+
+    /// Hands a complete message to whom it is for.
+    fn hand_over(
+        &mut self,
+        now: Instant,
+        key: ChannelKey,
+        target: Target,
+        message: Message,
+    ) -> Result<(), Violation> {
         match target {
             Target::Publisher => self.stats.messages_returned += 1,
-            Target::Consumer(_) | Target::Caller(_) => self.stats.messages_delivered += 1,
+            Target::Consumer(_) | Target::Caller => self.stats.messages_delivered += 1,
         }
         match target {
             Target::Consumer(subscriber) => self.deliver(key, subscriber, message),
             Target::Publisher => self.receive_return(key, message),
-            Target::Caller(octets) => self
-                .receive_reply(now, key, basic::GetOk::ID, None, octets, Some(message))
-                .map_err(|NotExpected| Violation::UnexpectedMethod {
-                    channel,
-                    method: basic::GetOk::ID,
-                })?,
+            Target::Caller => {
+                let octets = message.method_octets();
+                self.receive_reply(now, key, basic::GetOk::ID, None, octets, Some(message))
+                    .map_err(|NotExpected| Violation::UnexpectedMethod {
+                        channel: key.id,
+                        method: basic::GetOk::ID,
+                    })?;
+            }
         }
         Ok(())
     }
@@ -380,10 +402,11 @@ impl Connection {
 
 /// Who gets a message.
 enum Target {
+    /// Nobody when its channel is closing.
     Consumer(Option<Subscriber>),
     Publisher,
-    /// The caller of basic.get, with its reply.
-    Caller(Bytes),
+    /// The caller of basic.get.
+    Caller,
 }
 
 /// A reply that cannot be the one that is due.

@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use crate::methods::constants;
 
+use super::assembly::Assembly;
+use super::blocks::unshare;
 use super::channel::Channel;
 use super::connection::Connection;
-use super::content::{Assembly, Message};
+use super::content::Message;
 use super::event::{ChannelKey, ConsumerEnd, ConsumerId, Event, State};
 use crate::error::ChannelError;
 
@@ -91,6 +93,17 @@ impl Connection {
         self.buffered.octets + self.assembling
     }
 
+    /// Moves what waits out of shared blocks, when so many were begun that those of a few old messages might be more than
+    /// the limits know of. What blocks hold beside messages that wait is never more than `receive_buffer`, then.
+    pub(super) fn unshare_blocks(&mut self) {
+        if self.blocks.begun > self.config.receive_buffer {
+            self.blocks.begun = 0;
+            let consumers = self.consumers.iter_mut();
+            let messages = consumers.flat_map(|consumer| &mut consumer.queue);
+            messages.for_each(|message| unshare(&mut message.octets));
+        }
+    }
+
     fn is_over_hard_limit(&self) -> bool {
         self.octets_over_hard_limit()
             || self.buffered.messages > self.config.receive_buffer_messages.saturating_mul(HARD)
@@ -110,7 +123,7 @@ impl Connection {
         let by_octets = self.octets_over_hard_limit();
         let size = |held: Buffered| if by_octets { held.octets } else { held.messages };
         let consumers = self.consumers.iter();
-        let consumer = consumers.map(|(id, consumer)| (size(consumer.held), *id)).max();
+        let consumer = consumers.map(|consumer| (size(consumer.held), consumer.id)).max();
         let body = |channel: &Channel| Some((channel.assembly.as_ref()?.body_held(), channel.key));
         let assemblies = self.channels.iter().flatten();
         let assembly = assemblies.filter_map(|channel| body(channel)).max();
@@ -138,7 +151,7 @@ impl Connection {
     /// Ends a consumer that holds too much. What it holds goes back to the queue; without acknowledgements it is lost, and
     /// only the end of the channel stops the server at once.
     fn overflow(&mut self, id: ConsumerId) {
-        let Some(consumer) = self.consumers.get_mut(&id) else {
+        let Some(consumer) = self.consumers.get_mut(id) else {
             return;
         };
         let (key, tag, no_ack) = (consumer.channel, consumer.tag.clone(), consumer.no_ack);

@@ -104,7 +104,9 @@
 //! ```
 
 mod answers;
+mod assembly;
 mod authentication;
+mod blocks;
 mod channel;
 mod channels;
 mod commands;
@@ -126,16 +128,17 @@ mod outgoing;
 mod publishing;
 mod returns;
 mod shutdown;
+mod slots;
 mod stats;
 mod tap;
 mod timers;
 mod transactions;
 mod unsettled;
 
+pub(crate) use assembly::READ_BUFFER;
 pub use confirms::ConfirmOptions;
 pub use connection::Connection;
 pub use content::Message;
-pub(crate) use content::READ_BUFFER;
 pub use deliveries::Settlement;
 #[cfg(feature = "metrics")]
 pub(crate) use durations::{Durations, Measured};

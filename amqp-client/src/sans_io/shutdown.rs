@@ -80,7 +80,7 @@ impl Connection {
         self.shutdown = Some(Shutdown { deadline });
         let running = self.running_consumers();
         let running: Vec<_> = running
-            .map(|(_, consumer)| (consumer.channel, consumer.tag.clone()))
+            .map(|consumer| (consumer.channel, consumer.tag.clone()))
             .collect();
         for (key, tag) in running {
             self.cancel_for_nobody(key, tag, ConsumerEnd::Shutdown);
@@ -137,7 +137,7 @@ impl Connection {
     fn left_to_do(&self) -> Unfinished {
         Unfinished {
             consumers: self.live_consumers().count(),
-            deliveries_waiting: self.consumers.values().map(|consumer| consumer.queue.len()).sum(),
+            deliveries_waiting: self.consumers.iter().map(|consumer| consumer.queue.len()).sum(),
             deliveries_unsettled: self.unsettled,
             publishes_waiting: self.gate.waiters.len(),
             publishes_unconfirmed: self.stats.publishes_unconfirmed,

@@ -3,6 +3,7 @@
 mod authentication;
 mod building;
 mod confirms;
+mod deliveries;
 #[cfg(feature = "v0-8")]
 mod dialect;
 mod dropping;

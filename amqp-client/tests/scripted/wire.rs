@@ -13,7 +13,7 @@ use amqp_client::protocol::method::Arguments;
 use amqp_client::protocol::v0_9_1::{basic, channel, connection};
 use amqp_client::protocol::{ChannelId, DeliveryTag, ShortStr};
 use amqp_client::sans_io::Outgoing;
-use amqp_client::{Channel, Config, Connection, Consumer, ConsumerError, Delivery};
+use amqp_client::{CallError, Channel, Config, Connection, Consumer, ConsumerError, Delivery};
 use bytes::{Buf, BytesMut};
 
 use crate::peer::{Sent, method_frame, read_frames, start};
@@ -304,7 +304,21 @@ impl Session {
     }
 
     pub(crate) fn consume(&mut self, channel: &Channel, tag: &'static str) -> Consumer {
-        let mut starting = channel.basic_consume("q").consumer_tag(tag).into_future();
+        let starting = channel.basic_consume("q").consumer_tag(tag).into_future();
+        self.started(channel, tag, starting)
+    }
+
+    pub(crate) fn consume_no_ack(&mut self, channel: &Channel, tag: &'static str) -> Consumer {
+        let starting = channel.basic_consume("q").consumer_tag(tag).no_ack();
+        self.started(channel, tag, starting.into_future())
+    }
+
+    fn started(
+        &mut self,
+        channel: &Channel,
+        tag: &'static str,
+        mut starting: impl Future<Output = Result<Consumer, CallError>> + Unpin,
+    ) -> Consumer {
         assert!(poll(&mut starting).is_pending());
         // The prefetch is sent for the first consumer of a channel.
         if self.sent().iter().any(Sent::is::<basic::Qos>) {

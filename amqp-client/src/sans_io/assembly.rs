@@ -1,0 +1,284 @@
+//! How messages are put together from frames: at once when all of one has come, else frame by frame. What frames mean
+//! beside that, and who gets a message, is `incoming`'s matter.
+
+use std::mem::forget;
+use std::ops::Range;
+
+use crate::methods::basic;
+use amqp_protocol::content::ContentHeader;
+use amqp_protocol::frame::{FrameType, Parsed, RawFrame, START_LEN, payload_max};
+use amqp_protocol::method::Decode;
+use amqp_protocol::{DecodeError, DeliveryTag, Reader};
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::blocks::Blocks;
+use super::content::{Message, OVERHEAD};
+
+/// Octets of a content header before its property flags: class, weight, body size.
+const HEADER_FIXED: usize = 12;
+
+/// Octets of a fresh read buffer. Large messages share it, and it lives as long as one of them.
+pub(crate) const READ_BUFFER: usize = 64 * 1024;
+
+/// Messages of fewer octets are copied out of the read buffer, which a message that is kept would else hold whole. Of
+/// larger ones the copy would cost more than it saves.
+const SHARE_FROM: usize = READ_BUFFER / 4;
+
+/// What a content header announces.
+fn decode_header(payload: &[u8]) -> Result<u64, DecodeError> {
+    let mut reader = Reader::new(payload);
+    let header = ContentHeader::<basic::Properties<'_>>::decode(&mut reader)?;
+    reader.finish("basic.properties")?;
+    let body_size = header.body_size;
+    // It borrows all it has: to look for what there is to drop would cost as much as the rest.
+    forget(header);
+    Ok(body_size)
+}
+
+/// What the frames at the front of the input make.
+pub(super) enum Lookahead {
+    /// The rest has not come; it is short enough to wait for.
+    Incomplete,
+    /// A whole message.
+    Whole(Whole),
+    /// The frames must be taken one by one: there are several body frames, or those of other channels between them.
+    Scattered,
+}
+
+/// A message at the front of the input: a method, a header and at most one body frame in a row. So a large body need not
+/// be copied.
+pub(super) struct Whole {
+    /// Where the parts are in the input.
+    method: Range<usize>,
+    properties: Range<usize>,
+    body: Range<usize>,
+    /// Octets of all frames.
+    len: usize,
+}
+
+impl Whole {
+    /// Looks for a message that begins with `method`, the frame at the front of the input. `frame_max` and `body_max` bound
+    /// what is waited for.
+    pub(super) fn look(
+        input: &[u8],
+        method: &RawFrame<'_>,
+        frame_max: u32,
+        body_max: u64,
+    ) -> Result<Lookahead, DecodeError> {
+        let frame_at = |at: usize| RawFrame::parse(input.get(at..).unwrap_or_default(), frame_max);
+        let payload_of =
+            |at: usize, frame: &RawFrame<'_>| at + START_LEN..at + START_LEN + frame.payload.len();
+        let follows = |frame: &RawFrame<'_>, due| frame.frame_type == due && frame.channel == method.channel;
+
+        let header_at = method.encoded_len();
+        let Parsed::Complete(header) = frame_at(header_at)? else {
+            return Ok(Lookahead::Incomplete);
+        };
+        if !follows(&header, FrameType::Header) {
+            return Ok(Lookahead::Scattered);
+        }
+        let body_size = decode_header(header.payload)?;
+        let properties = payload_of(header_at, &header);
+        let body_at = header_at + header.encoded_len();
+        let (body, len) = if body_size == 0 {
+            (properties.end..properties.end, body_at)
+        } else if body_size > body_max.min(payload_max(frame_max).into()) {
+            return Ok(Lookahead::Scattered);
+        } else {
+            let Parsed::Complete(body) = frame_at(body_at)? else {
+                return Ok(Lookahead::Incomplete);
+            };
+            if !follows(&body, FrameType::Body) || body.payload.len() as u64 != body_size {
+                return Ok(Lookahead::Scattered);
+            }
+            (payload_of(body_at, &body), body_at + body.encoded_len())
+        };
+        Ok(Lookahead::Whole(Self {
+            method: payload_of(0, method),
+            properties: properties.start + HEADER_FIXED..properties.end,
+            body,
+            len,
+        }))
+    }
+
+    /// Takes it from the input; a small one goes into the blocks, where they are given.
+    pub(super) fn take(
+        self,
+        input: &mut BytesMut,
+        delivery_tag: DeliveryTag,
+        blocks: Option<&mut Blocks>,
+    ) -> Message {
+        let start = self.method.start;
+        let (octets, buffer) = if self.len < SHARE_FROM {
+            let octets = input.get(start..self.body.end).unwrap_or_default();
+            let octets = match blocks {
+                Some(blocks) => blocks.copy(octets, input.len() - self.len),
+                None => Bytes::copy_from_slice(octets),
+            };
+            input.advance(self.len);
+            (octets, self.body.end - start)
+        } else {
+            let mut octets = input.split_to(self.len);
+            octets.truncate(self.body.end);
+            (octets.freeze().split_off(start), self.len.max(READ_BUFFER))
+        };
+        Message {
+            octets,
+            method: self.method.end - start,
+            properties: self.properties.start - start..self.properties.end - start,
+            body: self.body.start - start,
+            body_size: (self.body.end - self.body.start) as u64,
+            delivery_tag,
+            buffer,
+        }
+    }
+}
+
+/// A message that comes frame by frame. Its buffer grows with what arrives, never by what is announced.
+#[derive(Debug)]
+pub(super) struct Assembly {
+    octets: BytesMut,
+    /// Octets of the method.
+    method: usize,
+    delivery_tag: DeliveryTag,
+    header: Option<Header>,
+}
+
+#[derive(Debug)]
+struct Header {
+    properties: Range<usize>,
+    body_size: u64,
+    received: u64,
+    /// Whether the body is too large to be kept.
+    withheld: bool,
+}
+
+/// Why a frame does not continue an [`Assembly`].
+pub(super) enum Misfit {
+    /// Another type of frame was due.
+    Unexpected,
+    /// The body has more octets than announced.
+    TooLong,
+    /// The header is malformed.
+    Malformed(DecodeError),
+}
+
+impl Assembly {
+    /// Begins with the payload of a validated method, which has this delivery tag.
+    pub(super) fn new(method: &[u8], delivery_tag: DeliveryTag) -> Self {
+        Self {
+            octets: BytesMut::from(method),
+            method: method.len(),
+            delivery_tag,
+            header: None,
+        }
+    }
+
+    /// Takes the payload of the next frame; true when the message is complete.
+    pub(super) fn push(
+        &mut self,
+        frame_type: FrameType,
+        payload: &[u8],
+        body_max: u64,
+    ) -> Result<bool, Misfit> {
+        match (&mut self.header, frame_type) {
+            (None, FrameType::Header) => {
+                let body_size = decode_header(payload).map_err(Misfit::Malformed)?;
+                let start = self.octets.len();
+                self.octets
+                    .extend_from_slice(payload.get(HEADER_FIXED..).unwrap_or_default());
+                let properties = start..self.octets.len();
+                let withheld = body_size > body_max;
+                self.header = Some(Header {
+                    properties,
+                    body_size,
+                    received: 0,
+                    withheld,
+                });
+                Ok(body_size == 0)
+            }
+            (Some(header), FrameType::Body) => {
+                header.received += payload.len() as u64;
+                if header.received > header.body_size {
+                    return Err(Misfit::TooLong);
+                }
+                if !header.withheld {
+                    self.octets.extend_from_slice(payload);
+                }
+                Ok(header.received == header.body_size)
+            }
+            _ => Err(Misfit::Unexpected),
+        }
+    }
+
+    /// Octets that it keeps in memory.
+    pub(super) fn footprint(&self) -> usize {
+        self.octets.capacity() + OVERHEAD
+    }
+
+    /// Octets that would be free without the body, as far as it has come.
+    pub(super) fn body_held(&self) -> usize {
+        let header = self.header.as_ref().filter(|header| !header.withheld);
+        header.map_or(0, |header| self.octets.capacity() - header.properties.end)
+    }
+
+    /// Throws the body away, what has come of it and what will.
+    pub(super) fn withhold(&mut self) {
+        if let Some(header) = &mut self.header {
+            header.withheld = true;
+            let kept = self.octets.get(..header.properties.end).unwrap_or_default();
+            self.octets = BytesMut::from(kept);
+        }
+    }
+
+    /// The message, once [`push`](Self::push) has said that it is complete.
+    pub(super) fn finish(self) -> Option<Message> {
+        let (header, buffer) = (self.header?, self.octets.capacity());
+        Some(Message {
+            octets: self.octets.freeze(),
+            method: self.method,
+            body: header.properties.end,
+            properties: header.properties,
+            body_size: header.body_size,
+            delivery_tag: self.delivery_tag,
+            buffer,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use amqp_protocol::ChannelId;
+    use amqp_protocol::frame;
+
+    use super::*;
+
+    /// Whether a message with this body lies in the buffer that it was read into.
+    fn is_shared(body: &[u8]) -> bool {
+        let mut octets = Vec::new();
+        frame::write_method(&mut octets, ChannelId(1), &basic::Deliver::default(), 0).unwrap();
+        octets.extend_from_slice(&frame::start(FrameType::Header, ChannelId(1), 14));
+        octets.extend_from_slice(&[0, 60, 0, 0]);
+        octets.extend_from_slice(&(body.len() as u64).to_be_bytes());
+        octets.extend_from_slice(&[0, 0, frame::END]);
+        frame::write_body(&mut octets, ChannelId(1), body, 0);
+        let mut input = BytesMut::from(octets.as_slice());
+        let buffer = input.as_ptr_range();
+        let Ok(Parsed::Complete(frame)) = RawFrame::parse(&input, 1 << 20) else {
+            panic!("no frame")
+        };
+        let Ok(Lookahead::Whole(whole)) = Whole::look(&input, &frame, 1 << 20, 1 << 20) else {
+            panic!("not whole")
+        };
+        let message = whole.take(&mut input, DeliveryTag(0), Some(&mut Blocks::default()));
+        assert!(input.is_empty() && message.body() == body);
+        buffer.contains(&message.octets.as_ptr())
+    }
+
+    #[test]
+    fn only_large_messages_hold_the_buffer_that_they_were_read_into() {
+        assert!(!is_shared(b"x"));
+        assert!(!is_shared(&[0; SHARE_FROM - 100]));
+        assert!(is_shared(&[0; SHARE_FROM]));
+    }
+}

@@ -1,0 +1,152 @@
+//! Deliveries in numbers: small ones share the memory that they are copied into, and those without acknowledgements are
+//! taken several at a time.
+
+use std::task::Poll;
+
+use allocation_counter::measure;
+use amqp_client::protocol::ShortStr;
+use amqp_client::protocol::v0_9_1::{basic, channel};
+use amqp_client::{Config, ConsumerEnd, ConsumerError, Delivery};
+
+use crate::peer::{Peer, delivery};
+use crate::wire::{Session, next, poll};
+
+/// Octets of a block, and what an allocator is asked for beside them.
+const BLOCK: i64 = 16 * 1024 + 64;
+/// What one read brings, about.
+const BATCH: u64 = 600;
+
+fn batch(tag: &'static str, first: u64) -> Vec<u8> {
+    (first..first + BATCH)
+        .flat_map(|number| delivery(1, tag, number, &[7; 16], 100))
+        .collect()
+}
+
+#[test]
+fn deliveries_without_acknowledgements_take_a_tenth_of_an_allocation_each() {
+    let mut session = Session::open();
+    let channel = session.open_channel();
+    let mut consumer = session.consume_no_ack(&channel, "c");
+    let octets = batch("c", 1);
+    let mut round = || {
+        session.feed(&octets);
+        for number in 1..=BATCH {
+            let delivery = next(&mut consumer).unwrap();
+            assert_eq!(
+                (delivery.delivery_tag().0, delivery.body()),
+                (number, &[7; 16][..])
+            );
+        }
+    };
+    // The first round grows what is kept.
+    round();
+    let allocations = measure(|| (0..10).for_each(|_| round())).count_total;
+    println!("{allocations} allocations for {} deliveries", 10 * BATCH);
+    assert!(allocations < BATCH);
+}
+
+#[test]
+fn a_small_delivery_that_is_kept_holds_a_block_at_most() {
+    let mut peer = Peer::open();
+    let key = peer.open_channel();
+    let consumer = peer.consume(key, "c");
+    peer.feed(&batch("c", 1));
+    // The last block is the connection's too.
+    for kept in [1, BATCH / 2, BATCH - 200] {
+        let mut taken: Vec<_> = (1..=BATCH)
+            .map(|_| peer.core.next_delivery(consumer).unwrap().unwrap())
+            .collect();
+        let message = taken.swap_remove(kept as usize - 1);
+        drop(taken);
+        let freed = -measure(|| drop(message)).bytes_current;
+        assert!((100..=BLOCK).contains(&freed), "{freed} octets");
+        peer.feed(&batch("c", 1));
+    }
+}
+
+#[test]
+fn invariant_11_deliveries_that_nobody_takes_hold_no_blocks_full_of_others() {
+    const SOFT: usize = 100_000;
+    let mut config = Config::default();
+    config.receive_buffer = SOFT;
+    let mut peer = Peer::tuned(config, 2047, 4096);
+    let key = peer.open_channel();
+    let (behind, taken) = (peer.consume(key, "behind"), peer.consume(key, "taken"));
+    let octets = [delivery(1, "behind", 1, b"x", 100), batch("taken", 2)].concat();
+    let mut rounds = 0;
+    let held = measure(|| {
+        while peer.core.stats(peer.now).octets_buffered < SOFT * 9 / 10 {
+            peer.feed(&octets);
+            while peer.core.next_delivery(taken).is_some() {}
+            rounds += 1;
+        }
+    });
+    // Each of them would hold a block by itself.
+    assert!(rounds * BLOCK > 40 * SOFT as i64, "{rounds}");
+    assert!(held.bytes_max < 4 * SOFT as u64, "{} octets", held.bytes_max);
+    for _ in 0..rounds {
+        let message = peer.core.next_delivery(behind).unwrap().unwrap();
+        assert_eq!(
+            (
+                message.method::<basic::Deliver<'_>>().unwrap().delivery_tag.0,
+                message.body()
+            ),
+            (1, &b"x"[..])
+        );
+    }
+}
+
+#[test]
+fn deliveries_that_need_no_settling_are_handed_out_whatever_becomes_of_the_channel() {
+    let mut session = Session::open();
+    let channel = session.open_channel();
+    let (mut closed, cancelled) = (
+        session.consume_no_ack(&channel, "a"),
+        session.consume_no_ack(&channel, "b"),
+    );
+    session.feed(&[batch("a", 1), batch("b", 1)].concat());
+    let taken = |delivery: Delivery| delivery.delivery_tag().0;
+    assert_eq!(taken(next(&mut closed).unwrap()), 1);
+    let mut cancelling = Box::pin(cancelled.cancel());
+    assert!(poll(&mut cancelling).is_pending());
+    session.send(1, &channel::Close::default());
+    let Poll::Ready(Ok(rest)) = poll(&mut cancelling) else {
+        panic!("it waits for a server that has gone")
+    };
+    let (rest, end): (Vec<_>, Vec<_>) = rest.into_iter().partition(Result::is_ok);
+    assert!(rest.into_iter().flatten().map(taken).eq(1..=BATCH));
+    assert_eq!(end.len(), 1);
+    for number in 2..=BATCH {
+        assert_eq!(taken(next(&mut closed).unwrap()), number);
+    }
+    assert!(matches!(
+        next(&mut closed),
+        Err(ConsumerError::Ended(ConsumerEnd::Channel(_)))
+    ));
+    assert_eq!(session.connection.stats().messages_buffered, 0);
+}
+
+#[test]
+fn the_rest_of_a_consumer_begins_with_what_it_had_taken() {
+    let mut session = Session::open();
+    let channel = session.open_channel();
+    let mut consumer = session.consume_no_ack(&channel, "c");
+    session.feed(&batch("c", 1));
+    assert_eq!(next(&mut consumer).unwrap().delivery_tag().0, 1);
+    let mut cancelling = Box::pin(consumer.cancel());
+    assert!(poll(&mut cancelling).is_pending());
+    session.send(
+        1,
+        &basic::CancelOk {
+            consumer_tag: ShortStr::from_static("c"),
+        },
+    );
+    let Poll::Ready(Ok(rest)) = poll(&mut cancelling) else {
+        panic!("not cancelled")
+    };
+    assert!(
+        rest.into_iter()
+            .map(|delivery| delivery.unwrap().delivery_tag().0)
+            .eq(2..=BATCH)
+    );
+}
