@@ -1,6 +1,7 @@
 //! Every generated method and property set of both revisions: decoded whole, from each beginning, and with a tail.
 
 use amqp_protocol::{Decode, DecodeError, DecodeErrorKind, Encode, IntoOwned, Reader, Writer, v0_8, v0_9_1};
+use proptest::arbitrary::any;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
 
@@ -83,3 +84,32 @@ macro_rules! revision {
 
 revision!(methods_of_0_9_1, properties_of_0_9_1, v0_9_1, 64);
 revision!(methods_of_0_8, properties_of_0_8, v0_8, 93);
+
+#[test]
+fn skipping_properties_finds_what_decoding_finds() {
+    type Properties<'a> = v0_9_1::basic::Properties<'a>;
+    let agree = |octets: &[u8]| {
+        let (mut decoded, mut skipped) = (Reader::new(octets), Reader::new(octets));
+        let expected = Properties::decode(&mut decoded).map(drop);
+        assert_eq!(Properties::skip(&mut skipped), expected, "{octets:02x?}");
+        assert_eq!(skipped.offset(), decoded.offset(), "{octets:02x?}");
+        expected.is_ok()
+    };
+    let (mut sound, mut unsound) = (0, 0);
+    values(vec![any::<Properties<'static>>()], |properties| {
+        let mut octets = Vec::new();
+        properties.encode(&mut Writer::new(&mut octets));
+        assert!(agree(&octets));
+        for at in 0..octets.len() {
+            for flipped in [0x01, 0x80, 0xFF] {
+                let mut altered = octets.clone();
+                altered[at] ^= flipped;
+                match agree(&altered) {
+                    true => sound += 1,
+                    false => unsound += 1,
+                }
+            }
+        }
+    });
+    assert!(sound > 100 && unsound > 100, "{sound} and {unsound}");
+}

@@ -1,6 +1,8 @@
 //! How many octets may wait for the transport that the server makes us send: settlements of what it delivers, and the
 //! answers to channel.flow, to basic.cancel and to closes. What they say stands elsewhere.
 
+use std::time::Instant;
+
 use amqp_protocol::ChannelId;
 use amqp_protocol::method::Arguments;
 
@@ -53,10 +55,13 @@ impl Connection {
         }
     }
 
-    /// The reason to end a connection whose server makes us answer and takes no answers. To stop reading instead would
-    /// be for ever, if the server does not read before we do.
-    pub(super) fn too_many_answers(&self) -> Option<ConnectionError> {
+    /// Ends a connection whose server makes us answer and takes no answers. To stop reading instead would be for ever, if
+    /// the server does not read before we do.
+    #[inline]
+    pub(super) fn limit_answers(&mut self, now: Instant) {
         let limit = self.config.receive_buffer;
-        (self.answers.waiting() > limit as u64).then_some(ConnectionError::AnswersNotTaken { limit })
+        if self.answers.waiting() > limit as u64 {
+            self.abandon(now, ConnectionError::AnswersNotTaken { limit });
+        }
     }
 }

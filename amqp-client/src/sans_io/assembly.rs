@@ -1,14 +1,11 @@
 //! How messages are put together from frames: at once when all of one has come, else frame by frame. What frames mean
 //! beside that, and who gets a message, is `incoming`'s matter.
 
-use std::mem::forget;
 use std::ops::Range;
 
 use crate::methods::basic;
-use amqp_protocol::content::ContentHeader;
 use amqp_protocol::frame::{FrameType, Parsed, RawFrame, START_LEN, payload_max};
-use amqp_protocol::method::Decode;
-use amqp_protocol::{DecodeError, DeliveryTag, Reader};
+use amqp_protocol::{DecodeError, DecodeErrorKind, DeliveryTag, Reader};
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::blocks::Blocks;
@@ -24,14 +21,18 @@ pub(crate) const READ_BUFFER: usize = 64 * 1024;
 /// larger ones the copy would cost more than it saves.
 const SHARE_FROM: usize = READ_BUFFER / 4;
 
-/// What a content header announces.
+/// The size of the body that a content header announces. The properties are validated, and decoded when they are asked for.
+#[inline]
 fn decode_header(payload: &[u8]) -> Result<u64, DecodeError> {
     let mut reader = Reader::new(payload);
-    let header = ContentHeader::<basic::Properties<'_>>::decode(&mut reader)?;
+    let class_id = reader.short("header.class_id")?;
+    if class_id != basic::CLASS_ID {
+        return Err(Reader::new(payload).error(DecodeErrorKind::UnknownClass(class_id), "header.class_id"));
+    }
+    reader.short("header.weight")?;
+    let body_size = reader.longlong("header.body_size")?;
+    basic::Properties::skip(&mut reader)?;
     reader.finish("basic.properties")?;
-    let body_size = header.body_size;
-    // It borrows all it has: to look for what there is to drop would cost as much as the rest.
-    forget(header);
     Ok(body_size)
 }
 
@@ -59,6 +60,7 @@ pub(super) struct Whole {
 impl Whole {
     /// Looks for a message that begins with `method`, the frame at the front of the input. `frame_max` and `body_max` bound
     /// what is waited for.
+    #[inline(always)]
     pub(super) fn look(
         input: &[u8],
         method: &RawFrame<'_>,
@@ -102,6 +104,7 @@ impl Whole {
     }
 
     /// Takes it from the input; a small one goes into the blocks, where they are given.
+    #[inline(always)]
     pub(super) fn take(
         self,
         input: &mut BytesMut,
@@ -110,10 +113,10 @@ impl Whole {
     ) -> Message {
         let start = self.method.start;
         let (octets, buffer) = if self.len < SHARE_FROM {
-            let octets = input.get(start..self.body.end).unwrap_or_default();
+            let message = start..self.body.end;
             let octets = match blocks {
-                Some(blocks) => blocks.copy(octets, input.len() - self.len),
-                None => Bytes::copy_from_slice(octets),
+                Some(blocks) => blocks.copy(input, message),
+                None => Bytes::copy_from_slice(input.get(message).unwrap_or_default()),
             };
             input.advance(self.len);
             (octets, self.body.end - start)

@@ -190,12 +190,12 @@ impl Connection {
         self.heartbeat.received(now);
         let before = input.len();
         while self.state != State::Closed {
-            match self.receive_frame(now, input) {
-                Ok(true) => {
-                    if let Some(error) = self.too_many_answers() {
-                        self.abandon(now, error);
-                    }
-                }
+            let received = match self.receive_delivery(now, input) {
+                Some(()) => Ok(true),
+                None => self.receive_frame(now, input),
+            };
+            match received {
+                Ok(true) => self.limit_answers(now),
                 Ok(false) => break,
                 Err(kind) => {
                     // What follows broken framing has no meaning.
@@ -211,6 +211,7 @@ impl Connection {
             }
         }
         self.stats.octets_received += (before - input.len()) as u64;
+        self.blocks.forget();
         self.unshare_blocks();
         self.settle_state();
         self.update_pause(now);

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::methods::basic;
-use amqp_protocol::ShortStr;
 use amqp_protocol::method::Request;
+use amqp_protocol::{DeliveryTag, ShortStr};
 
 use super::channel::{Purpose, Subscriber, Waiter};
 use super::connection::Connection;
@@ -248,20 +248,21 @@ impl Connection {
         &mut self,
         now: Instant,
         key: ChannelKey,
-        deliver: &basic::Deliver<'_>,
+        tag: &[u8],
+        delivery_tag: DeliveryTag,
     ) -> Result<Option<Subscriber>, Violation> {
         let Some(channel) = self.channel_slot(key) else {
             return Ok(None);
         };
-        channel.delivered = deliver.delivery_tag.0;
+        channel.delivered = delivery_tag.0;
         if channel.is_closing() {
             return Ok(None);
         }
-        let Some(&subscriber) = channel.consumers.get(deliver.consumer_tag.as_bytes()) else {
+        let Some(&subscriber) = channel.consumers.get(tag) else {
             return Err(Violation::UnknownConsumer { channel: key.id });
         };
         if !subscriber.no_ack {
-            self.must_settle(now, key, deliver.delivery_tag);
+            self.must_settle(now, key, delivery_tag);
         }
         Ok(Some(subscriber))
     }

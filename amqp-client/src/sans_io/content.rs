@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::methods::basic;
 use amqp_protocol::method::{Arguments, Decode};
-use amqp_protocol::{DecodeError, DecodeErrorKind, DeliveryTag, Reader, ShortStr};
+use amqp_protocol::{DecodeError, DeliveryTag, Reader, ShortStr};
 use bytes::Bytes;
 
 /// Octets that a message takes beside its own: its place in a queue that grows by doubling, and its allocation.
@@ -46,7 +46,7 @@ pub struct Message {
 impl Message {
     /// The method's arguments, or `None` when it is not `M`.
     pub fn method<'a, M: Arguments + Decode<'a>>(&'a self) -> Option<M> {
-        let mut reader = Reader::new(self.octets.get(..self.method)?);
+        let mut reader = Reader::new(self.method_payload());
         (reader.method_id(M::NAME) == Ok(M::ID)).then_some(())?;
         M::decode(&mut reader).ok()
     }
@@ -86,20 +86,20 @@ impl Message {
     /// The exchange that it was published to.
     pub fn exchange(&self) -> ShortStr<'_> {
         match self.envelope() {
-            Ok(Envelope::Deliver(method)) => method.exchange,
-            Ok(Envelope::GetOk(method)) => method.exchange,
-            Ok(Envelope::Return(method)) => method.exchange,
-            Err(_) => ShortStr::default(),
+            Some(Envelope::Deliver(method)) => method.exchange,
+            Some(Envelope::GetOk(method)) => method.exchange,
+            Some(Envelope::Return(method)) => method.exchange,
+            None => ShortStr::default(),
         }
     }
 
     /// The routing key that it was published with.
     pub fn routing_key(&self) -> ShortStr<'_> {
         match self.envelope() {
-            Ok(Envelope::Deliver(method)) => method.routing_key,
-            Ok(Envelope::GetOk(method)) => method.routing_key,
-            Ok(Envelope::Return(method)) => method.routing_key,
-            Err(_) => ShortStr::default(),
+            Some(Envelope::Deliver(method)) => method.routing_key,
+            Some(Envelope::GetOk(method)) => method.routing_key,
+            Some(Envelope::Return(method)) => method.routing_key,
+            None => ShortStr::default(),
         }
     }
 
@@ -111,9 +111,9 @@ impl Message {
     /// Whether the server may have delivered it before.
     pub fn redelivered(&self) -> bool {
         match self.envelope() {
-            Ok(Envelope::Deliver(method)) => method.redelivered,
-            Ok(Envelope::GetOk(method)) => method.redelivered,
-            Ok(Envelope::Return(_)) | Err(_) => false,
+            Some(Envelope::Deliver(method)) => method.redelivered,
+            Some(Envelope::GetOk(method)) => method.redelivered,
+            Some(Envelope::Return(_)) | None => false,
         }
     }
 
@@ -130,8 +130,17 @@ impl Message {
         self.buffer + OVERHEAD
     }
 
-    pub(super) fn envelope(&self) -> Result<Envelope<'_>, DecodeError> {
-        Envelope::decode(self.octets.get(..self.method).unwrap_or_default())
+    pub(super) fn heading(&self) -> Option<Heading<'_>> {
+        Heading::decode(self.method_payload()).ok().flatten()
+    }
+
+    // It was decoded before, when it was received.
+    fn envelope(&self) -> Option<Envelope<'_>> {
+        Envelope::decode(self.method_payload()).ok().flatten()
+    }
+
+    fn method_payload(&self) -> &[u8] {
+        self.octets.get(..self.method).unwrap_or_default()
     }
 }
 
@@ -147,33 +156,57 @@ impl fmt::Debug for Message {
 }
 
 /// The three methods that carry content to a client.
-pub(super) enum Envelope<'a> {
+enum Envelope<'a> {
     Deliver(basic::Deliver<'a>),
     GetOk(basic::GetOk<'a>),
     Return(basic::Return<'a>),
 }
 
 impl<'a> Envelope<'a> {
-    /// The method in the payload of a method frame, to its last octet.
-    pub(super) fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
+    /// The method in the payload of a method frame, to its last octet; `None` when it carries no content.
+    #[inline]
+    fn decode(payload: &'a [u8]) -> Result<Option<Self>, DecodeError> {
         let mut reader = Reader::new(payload);
-        let id = reader.method_id("method")?;
-        let envelope = match id {
+        let envelope = match reader.method_id("method")? {
             basic::Deliver::ID => Self::Deliver(basic::Deliver::decode(&mut reader)?),
             basic::GetOk::ID => Self::GetOk(basic::GetOk::decode(&mut reader)?),
             basic::Return::ID => Self::Return(basic::Return::decode(&mut reader)?),
-            _ => return Err(reader.error(DecodeErrorKind::UnknownMethod(id), "method")),
+            _ => return Ok(None),
         };
         reader.finish("method")?;
-        Ok(envelope)
+        Ok(Some(envelope))
     }
+}
 
+/// What a method says of the content behind it to those who hand it over.
+pub(super) struct Heading<'a> {
+    pub(super) to: Addressee<'a>,
     /// The number to settle it by; 0 for a returned message.
-    pub(super) fn delivery_tag(&self) -> DeliveryTag {
-        match self {
-            Self::Deliver(method) => method.delivery_tag,
-            Self::GetOk(method) => method.delivery_tag,
-            Self::Return(_) => DeliveryTag(0),
-        }
+    pub(super) delivery_tag: DeliveryTag,
+}
+
+/// Whom a content is for.
+pub(super) enum Addressee<'a> {
+    /// Who consumes under this tag.
+    Consumer(ShortStr<'a>),
+    /// Who called basic.get.
+    Caller,
+    /// Who published it.
+    Publisher,
+}
+
+impl<'a> Heading<'a> {
+    /// Of the payload of a method frame, to its last octet; `None` when no content is behind it.
+    #[inline]
+    pub(super) fn decode(payload: &'a [u8]) -> Result<Option<Self>, DecodeError> {
+        let (to, delivery_tag) = match Envelope::decode(payload)? {
+            Some(Envelope::Deliver(method)) => {
+                (Addressee::Consumer(method.consumer_tag), method.delivery_tag)
+            }
+            Some(Envelope::GetOk(method)) => (Addressee::Caller, method.delivery_tag),
+            Some(Envelope::Return(_)) => (Addressee::Publisher, DeliveryTag(0)),
+            None => return Ok(None),
+        };
+        Ok(Some(Self { to, delivery_tag }))
     }
 }

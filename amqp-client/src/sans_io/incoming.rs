@@ -13,7 +13,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::assembly::{Assembly, Lookahead, Misfit, Whole};
 use super::channel::{Expectation, Purpose, Subscriber, Waiter};
 use super::connection::Connection;
-use super::content::{Envelope, Message};
+use super::content::{Addressee, Heading, Message};
 use super::event::{ChannelKey, Event, Reply, State};
 use crate::dialect::{OnChannel, OnConnection};
 use crate::error::{ChannelError, Close, ConnectionError, Violation};
@@ -87,9 +87,10 @@ impl Connection {
             match channel.assembly.take_if(|_| complete) {
                 Some(assembly) => {
                     self.drop_assembly(Some(&assembly));
-                    if let Some(message) = assembly.finish() {
-                        let envelope = message.envelope().map_err(Violation::Malformed)?;
-                        let target = self.target(now, key, &envelope)?;
+                    if let Some(message) = assembly.finish()
+                        && let Some(heading) = message.heading()
+                    {
+                        let target = self.target(now, key, &heading)?;
                         self.hand_over(now, key, target, message)?;
                     }
                 }
@@ -100,13 +101,12 @@ impl Connection {
         if frame_type != FrameType::Method {
             return Err(Violation::UnexpectedFrame { channel: id });
         }
-        if carries_content(payload) {
-            let envelope = Envelope::decode(payload).map_err(Violation::Malformed)?;
-            let delivery_tag = envelope.delivery_tag();
+        if let Some(heading) = Heading::decode(payload).map_err(Violation::Malformed)? {
+            let delivery_tag = heading.delivery_tag;
             match Whole::look(input, &frame, frame_max, self.config.body_max).map_err(Violation::Malformed)? {
                 Lookahead::Incomplete => return Ok(false),
                 Lookahead::Whole(whole) => {
-                    let target = self.target(now, key, &envelope)?;
+                    let target = self.target(now, key, &heading)?;
                     // What is fetched or comes back waits where no limit looks at it.
                     let blocks = matches!(target, Target::Consumer(_)).then_some(&mut self.blocks);
                     let message = whole.take(input, delivery_tag, blocks);
@@ -353,22 +353,21 @@ impl Connection {
         Ok(())
     }
 
-    /// Whom a message is for.
-    fn target(
-        &mut self,
-        now: Instant,
-        key: ChannelKey,
-        envelope: &Envelope<'_>,
-    ) -> Result<Target, Violation> {
-        Ok(match envelope {
-            Envelope::Deliver(deliver) => Target::Consumer(self.delivered(now, key, deliver)?),
-            Envelope::GetOk(get_ok) => {
+    /// Whom a message is for, who exists or not.
+    #[inline]
+    fn target(&mut self, now: Instant, key: ChannelKey, heading: &Heading<'_>) -> Result<Target, Violation> {
+        let delivery_tag = heading.delivery_tag;
+        Ok(match &heading.to {
+            Addressee::Consumer(tag) => {
+                Target::Consumer(self.delivered(now, key, tag.as_bytes(), delivery_tag)?)
+            }
+            Addressee::Caller => {
                 if let Some(channel) = self.channel_slot(key) {
-                    channel.delivered = get_ok.delivery_tag.0;
+                    channel.delivered = delivery_tag.0;
                 }
                 Target::Caller
             }
-            Envelope::Return(_) => Target::Publisher,
+            Addressee::Publisher => Target::Publisher,
         })
     }
 
@@ -411,13 +410,6 @@ enum Target {
 
 /// A reply that cannot be the one that is due.
 struct NotExpected;
-
-fn carries_content(payload: &[u8]) -> bool {
-    matches!(
-        Reader::new(payload).method_id("method"),
-        Ok(basic::Deliver::ID | basic::GetOk::ID | basic::Return::ID)
-    )
-}
 
 /// Takes the complete frame at the front and gives its payload.
 fn take_payload(input: &mut BytesMut, frame_len: usize) -> Bytes {

@@ -114,11 +114,13 @@ impl Connection {
     }
 
     /// Takes from the largest holders until what is held is under the hard limit.
+    #[inline]
     pub(super) fn shed(&mut self) {
         while self.is_over_hard_limit() && self.shed_largest() {}
     }
 
     /// False when nobody holds anything that can be taken.
+    #[cold]
     fn shed_largest(&mut self) -> bool {
         let by_octets = self.octets_over_hard_limit();
         let size = |held: Buffered| if by_octets { held.octets } else { held.messages };

@@ -134,6 +134,7 @@ mod tap;
 mod timers;
 mod transactions;
 mod unsettled;
+mod whole;
 
 pub(crate) use assembly::READ_BUFFER;
 pub use confirms::ConfirmOptions;

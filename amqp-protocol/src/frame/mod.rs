@@ -113,7 +113,8 @@ impl<'a> RawFrame<'a> {
     ///
     /// `UnknownFrameType`, `UnsupportedFrameType`, `FrameTooLarge`, `BadFrameEnd`, and for a heartbeat that has a channel
     /// or a payload `HeartbeatOnChannel` and `HeartbeatNotEmpty`. After any of them the stream has no frames any more.
-    #[inline]
+    // Always: to give it back in memory costs as much as to find it (ADR 5).
+    #[inline(always)]
     pub fn parse(input: &'a [u8], frame_max: u32) -> Result<Parsed<Self>, DecodeError> {
         if let Some((start, rest)) = input.split_first_chunk::<START_LEN>() {
             let (octet, channel, size) = split_start(*start);

@@ -108,6 +108,11 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
             quote!(let #local = if flags.has(#index) { Some(reader.#call(#context)?) } else { None };)
         }
     });
+    let skips = valued_with_index(class).map(|(index, item)| {
+        let call = field::call(item);
+        let context = field::context(&path, item);
+        quote!(if flags.has(#index) { reader.#call(#context)?; })
+    });
     let inits = class.properties.iter().map(|item| {
         let name = field_ident(&item.name);
         let local = field::local(item);
@@ -126,6 +131,7 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
         },
     };
     let count = proc_macro2::Literal::usize_unsuffixed(class.properties.len());
+    let skip_flags = valued().next().map(|_| quote!(let flags =));
     let flags_local = (!class.properties.is_empty()).then(|| quote!(let flags =));
     // `decode` is always inlined: to move all properties out of a `Result` costs as much as to read them (ADR 5).
     quote! {
@@ -134,6 +140,19 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
             #[inline]
             fn flags(&self) -> amqp::PropertyFlags {
                 amqp::PropertyFlags::new([#(#flags),*])
+            }
+
+            /// Takes the flags and the values and keeps nothing: decoding, for whoever only wants to know that it would
+            /// succeed.
+            ///
+            /// # Errors
+            ///
+            /// As decoding.
+            #[inline]
+            pub fn skip(reader: &mut amqp::Reader<'_>) -> Result<(), amqp::DecodeError> {
+                #skip_flags reader.property_flags::<#count>(#path)?;
+                #(#skips)*
+                Ok(())
             }
         }
 
@@ -159,6 +178,13 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
             }
         }
     }
+}
+
+/// The properties that have a value, each with the number of its flag.
+fn valued_with_index(class: &Class) -> impl Iterator<Item = (proc_macro2::Literal, &Field)> {
+    let properties = class.properties.iter().enumerate();
+    let valued = properties.filter(|(_, item)| item.wire != WireType::Bit);
+    valued.map(|(index, item)| (proc_macro2::Literal::usize_unsuffixed(index), item))
 }
 
 fn into_owned(class: &Class, lifetimes: &Lifetimes) -> TokenStream {

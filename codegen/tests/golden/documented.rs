@@ -262,6 +262,24 @@ pub mod room {
                 self.headers.is_some(),
             ])
         }
+
+        /// Takes the flags and the values and keeps nothing: decoding, for whoever only wants to know that it would
+        /// succeed.
+        ///
+        /// # Errors
+        ///
+        /// As decoding.
+        #[inline]
+        pub fn skip(reader: &mut amqp::Reader<'_>) -> Result<(), amqp::DecodeError> {
+            let flags = reader.property_flags::<2>("room.properties")?;
+            if flags.has(0) {
+                reader.shortstr("room.properties.content_type")?;
+            }
+            if flags.has(1) {
+                reader.table("room.properties.headers")?;
+            }
+            Ok(())
+        }
     }
 
     impl amqp::Encode for Properties<'_> {
