@@ -13,7 +13,7 @@ use super::causes::{Cause, Causes, TaskId, Turn};
 use super::each::{Each, Source};
 use super::io::{Io, Timer as Deadline};
 use super::tasks::{Place, Tasks};
-use crate::handle::{Detach, SealedStyle, Style};
+use crate::handle::{Begin, Detached, SealedStyle, Style};
 
 /// For how long causes are run before sockets and timers are looked at again.
 const SLICE: Duration = Duration::from_millis(1);
@@ -240,22 +240,20 @@ impl Handle {
         }
     }
 
-    /// The same for a future that borrows until it is detached.
-    pub(super) fn begin<F>(&self, future: F, then: impl FnOnce(F::Output) + 'static)
-    where
-        F: Detach<Output: 'static>,
-    {
-        match start(future) {
+    /// The same for a request.
+    pub(super) fn begin<R: Begin>(&self, request: R, then: impl FnOnce(R::Output) + 'static) {
+        match start(request) {
             Ok(outcome) => self.continue_with(std::future::ready(outcome), then),
             Err(rest) => self.continue_with(rest, then),
         }
     }
 }
 
-/// Polls a future once: its outcome, or what is left of it, to be polled again.
-pub(super) fn start<F: Detach>(mut future: F) -> Result<F::Output, crate::handle::Detached<F::Output>> {
-    match Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop())) {
+/// Sends a request: its outcome, or what is left of it, to be polled again.
+pub(super) fn start<R: Begin>(request: R) -> Result<R::Output, Detached<R::Output>> {
+    let mut begun = request.begin();
+    match Pin::new(&mut begun).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => Ok(outcome),
-        Poll::Pending => Err(future.detach()),
+        Poll::Pending => Err(R::detach(begun)),
     }
 }

@@ -10,15 +10,14 @@ use super::handle::start;
 use super::{Channel, Consumer, Handle, Publisher, Receipt, Receipts, Registration};
 use crate::error::{CallError, PublishError};
 use crate::handle::{
-    Begin, Caller, ConnectionEvent, Consume, ConsumerError, Delivery, Detach, Detached, Events, NoWait,
-    Publish, ReceiptsError, Request, Returns, Unanswered,
+    Begin, Caller, ConnectionEvent, Consume, ConsumerError, Delivery, Detached, Events, NoWait, Publish,
+    ReceiptsError, Request, Returns, Unanswered,
 };
 use crate::sans_io::Returned;
 
-impl<C, M> Request<'_, C, M>
+impl<C: Caller<Style = Handle>, M> Request<'_, C, M>
 where
-    C: Caller<Style = Handle> + Clone + 'static,
-    Self: Begin<Future: Detach, Output: 'static>,
+    Self: Begin,
 {
     /// Sends the request, and calls `then` with what it gives. Requests are sent in the order in which they are made, whether
     /// or not others are answered.
@@ -35,13 +34,13 @@ where
     pub fn then(self, then: impl FnOnce(&C, <Self as Begin>::Output) + 'static) {
         let caller = self.caller.clone();
         let handle = caller.style().clone();
-        handle.begin(self.begin(), move |outcome| then(&caller, outcome));
+        handle.begin(self, move |outcome| then(&caller, outcome));
     }
 }
 
 impl<M> NoWait<'_, Channel, M>
 where
-    Self: Begin<Future: Detach, Output = Result<(), CallError>>,
+    Self: Begin<Output = Result<(), CallError>>,
 {
     /// Sends the request, which is not answered.
     ///
@@ -56,13 +55,13 @@ where
     ///
     /// When it cannot be sent.
     pub fn send(self) -> Result<(), CallError> {
-        sent(self.begin())
+        send_now(self)
     }
 }
 
 impl<M> Request<'_, Channel, Unanswered<M>>
 where
-    Self: Begin<Future: Detach, Output = Result<(), CallError>>,
+    Self: Begin<Output = Result<(), CallError>>,
 {
     /// Sends the method, which is never answered.
     ///
@@ -70,13 +69,13 @@ where
     ///
     /// When it cannot be sent.
     pub fn send(self) -> Result<(), CallError> {
-        sent(self.begin())
+        send_now(self)
     }
 }
 
-/// What is done when it is polled.
-fn sent(future: impl Detach<Output = Result<(), CallError>>) -> Result<(), CallError> {
-    start(future).unwrap_or(Ok(()))
+/// What is done when it is begun.
+fn send_now(request: impl Begin<Output = Result<(), CallError>>) -> Result<(), CallError> {
+    start(request).unwrap_or(Ok(()))
 }
 
 impl Request<'_, Channel, Consume<'_>> {
@@ -116,7 +115,7 @@ impl Request<'_, Channel, Consume<'_>> {
             }
             Poll::Pending => {
                 start.watch(cx);
-                start.detach()
+                Request::<Channel, Consume<'_>>::detach(start)
             }
         };
         let consuming = Consuming::new(channel, Stage::Starting(start), &place, each);
@@ -158,7 +157,7 @@ impl Request<'_, Publisher, Publish<'_>> {
         let publisher = self.caller.clone();
         let handle = publisher.channel().style.clone();
         let then = move |outcome| then(&publisher, outcome);
-        match start(self.begin()) {
+        match start(self) {
             Ok(Ok(receipt)) => handle.continue_with(outcome(receipt), then),
             Ok(Err(error)) => handle.continue_with(std::future::ready(Err(error)), then),
             Err(publish) => handle.continue_with(async { outcome(publish.await?).await }, then),

@@ -1,6 +1,6 @@
 //! What a request becomes: a future, sent at the first poll, ready with its reply.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -9,7 +9,7 @@ use crate::methods::basic;
 use amqp_protocol::method;
 
 use super::channel::{Channel, ChannelHandle};
-use super::request::{Begin, Request};
+use super::request::{Begin, Detached, Request};
 use super::style::Style;
 use super::waiting::RoundTrip;
 use crate::error::{CallError, ConnectionError, PeerViolation, Violation};
@@ -37,6 +37,11 @@ impl<'a, S: Style, M: method::Request> Begin for Request<'a, Channel<S>, M> {
         let (channel, method) = self.finish();
         Call::new(&channel.handle, method)
     }
+
+    fn detach(begun: Call<'a, M>) -> Detached<Self::Output> {
+        let sent = begun.round_trip.into_sent();
+        Box::pin(async { decode(&sent.reply().await?) })
+    }
 }
 
 impl<'a, S: Style, M: method::Request> Begin for NoWait<'a, Channel<S>, M> {
@@ -49,6 +54,11 @@ impl<'a, S: Style, M: method::Request> Begin for NoWait<'a, Channel<S>, M> {
             channel: &channel.handle,
             method: Some(method),
         }
+    }
+
+    fn detach(_: SendNoWait<'a, M>) -> Detached<Self::Output> {
+        // It never is.
+        Box::pin(pending())
     }
 }
 
@@ -69,6 +79,11 @@ macro_rules! unanswered {
                     channel: &channel.handle,
                     command: Some(method.map(|Unanswered(method)| $command(method))),
                 }
+            }
+
+            fn detach(_: SendUnanswered<'a>) -> Detached<Self::Output> {
+                // It never is.
+                Box::pin(pending())
             }
         }
     )* };
@@ -125,7 +140,7 @@ impl Future for SendUnanswered<'_> {
 #[derive(Debug)]
 #[must_use = "a call is only made when it is awaited"]
 pub struct Call<'a, M> {
-    pub(super) round_trip: RoundTrip<'a, M>,
+    round_trip: RoundTrip<'a, M>,
 }
 
 impl<'a, M: method::Request> Call<'a, M> {

@@ -1,7 +1,7 @@
 //! basic.consume through the request builder, and the future that starts a consumer. What a consumer then does is
 //! `consumer`'s.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -13,7 +13,7 @@ use amqp_protocol::table::{FieldValue, TableError};
 use super::channel::Channel;
 use super::consumer::Consumer;
 use super::request::arguments::{HasArguments, StreamOffset};
-use super::request::{Begin, Request};
+use super::request::{Begin, Detached, Request};
 use super::style::{Async, Style};
 use super::waiting::RoundTrip;
 use crate::error::CallError;
@@ -128,6 +128,18 @@ impl<'a, S: Style> Begin for Request<'a, Channel<S>, Consume<'a>> {
             consumer: None,
         }
     }
+
+    fn detach(begun: StartConsumer<'a, S>) -> Detached<Self::Output> {
+        let (sent, consumer) = (begun.round_trip.into_sent(), begun.consumer);
+        Box::pin(async {
+            // Of a request that is sent there is one. Dropped with its request, it leaves nothing behind.
+            let Some(mut consumer) = consumer else {
+                return pending().await;
+            };
+            consumer.started(&sent.reply().await?)?;
+            Ok(consumer)
+        })
+    }
 }
 
 /// Starts a consumer: basic.consume is sent at the first poll.
@@ -137,9 +149,9 @@ impl<'a, S: Style> Begin for Request<'a, Channel<S>, Consume<'a>> {
 #[must_use = "a consumer is only started when it is awaited"]
 pub struct StartConsumer<'a, S = Async> {
     channel: &'a Channel<S>,
-    pub(super) round_trip: RoundTrip<'a, Consume<'a>>,
+    round_trip: RoundTrip<'a, Consume<'a>>,
     /// Once it is asked for.
-    pub(super) consumer: Option<Consumer<S>>,
+    consumer: Option<Consumer<S>>,
 }
 
 // Nothing in it is pinned.

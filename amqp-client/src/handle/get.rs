@@ -10,7 +10,7 @@ use amqp_protocol::method::Arguments;
 
 use super::channel::{Channel, ChannelHandle};
 use super::delivery::Delivery;
-use super::request::{Begin, Request};
+use super::request::{Begin, Detached, Request};
 use super::style::Style;
 use super::waiting::RoundTrip;
 use crate::error::CallError;
@@ -64,6 +64,12 @@ impl<'a, S: Style> Begin for Request<'a, Channel<S>, Get<'a>> {
             source: None,
         }
     }
+
+    fn detach(begun: GetMessage<'a>) -> Detached<Self::Output> {
+        let unsettled = (!begun.no_ack).then(|| Arc::clone(begun.round_trip.channel()));
+        let (sent, source) = (begun.round_trip.into_sent(), begun.source);
+        Box::pin(async move { Ok(fetched(sent.reply().await?, unsettled, source.as_ref())) })
+    }
 }
 
 /// Fetches a message: basic.get is sent at the first poll.
@@ -72,9 +78,9 @@ impl<'a, S: Style> Begin for Request<'a, Channel<S>, Get<'a>> {
 #[derive(Debug)]
 #[must_use = "a message is only fetched when it is awaited"]
 pub struct GetMessage<'a> {
-    pub(super) round_trip: RoundTrip<'a, Get<'a>>,
-    pub(super) no_ack: bool,
-    pub(super) source: Option<Arc<Source>>,
+    round_trip: RoundTrip<'a, Get<'a>>,
+    no_ack: bool,
+    source: Option<Arc<Source>>,
 }
 
 impl Future for GetMessage<'_> {
@@ -99,7 +105,7 @@ impl Future for GetMessage<'_> {
 }
 
 /// The message in a reply, to be settled on the channel if there is one.
-pub(super) fn fetched(
+fn fetched(
     mut reply: Reply,
     unsettled: Option<Arc<ChannelHandle>>,
     source: Option<&Arc<Source>>,

@@ -9,8 +9,6 @@ mod connection;
 mod consume;
 mod consumer;
 mod delivery;
-#[cfg(feature = "event-loop")]
-mod detach;
 mod events;
 mod get;
 mod publish;
@@ -28,13 +26,13 @@ pub use connection::Connection;
 pub use consume::{Consume, StartConsumer};
 pub use consumer::{Consumer, ConsumerError, TooLarge};
 pub use delivery::{Delivery, Settle};
-#[cfg(feature = "event-loop")]
-pub(crate) use detach::{Detach, Detached};
 pub use events::{ConnectionEvent, Events};
 pub use get::{Get, GetMessage};
 pub use publish::{Publish, PublishMessage};
 pub use publisher::{ConfirmSelect, PublishConfirmed, Publisher, SelectConfirms};
 pub use receipt::{Receipt, Receipts, ReceiptsError};
+#[cfg(feature = "event-loop")]
+pub(crate) use request::Detached;
 pub use request::arguments::{
     DeadLetterStrategy, HasArguments, Overflow, QueueLeaderLocator, QueueMode, QueueType, StreamOffset,
     XMatch,

@@ -1,19 +1,18 @@
 //! basic.publish through the request builder: properties, body, and waiting while publishing is held back.
 
 use std::borrow::Borrow;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::methods::basic;
-#[cfg(feature = "event-loop")]
 use amqp_protocol::IntoOwned;
 use amqp_protocol::table::{FieldValue, TableError};
 
 use super::channel::{Channel, ChannelHandle};
-use super::request::{Begin, Fault, Request, short_string};
+use super::request::{Begin, Detached, Fault, Request, short_string};
 use super::shared::Inner;
 use super::style::Style;
 use super::waiting::{Turn, Wait};
@@ -214,6 +213,11 @@ impl<'a, S: Style> Begin for Request<'a, Channel<S>, Publish<'a>> {
     fn begin(self) -> PublishMessage<'a> {
         PublishMessage(Admission::new(&self.caller.handle, self.method, self.fault))
     }
+
+    fn detach(begun: PublishMessage<'a>) -> Detached<Self::Output> {
+        let mut admission = begun.0.into_owned();
+        Box::pin(poll_fn(move |cx| admission.poll(cx, false).map_ok(drop)))
+    }
 }
 
 /// Publishes a message: queued for the transport at the first poll at which the server and the transport let it, which is
@@ -222,7 +226,7 @@ impl<'a, S: Style> Begin for Request<'a, Channel<S>, Publish<'a>> {
 /// Dropping it before it is ready publishes nothing.
 #[derive(Debug)]
 #[must_use = "a message is only published when it is awaited"]
-pub struct PublishMessage<'a>(pub(super) Admission<'a>);
+pub struct PublishMessage<'a>(Admission<'a>);
 
 impl Future for PublishMessage<'_> {
     type Output = Result<(), PublishError>;
@@ -262,7 +266,6 @@ impl<'a> Admission<'a> {
     }
 
     /// The same without anything borrowed.
-    #[cfg(feature = "event-loop")]
     pub(super) fn into_owned(self) -> Admission<'static, Arc<ChannelHandle>> {
         Admission {
             channel: Arc::clone(self.channel),

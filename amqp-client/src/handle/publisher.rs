@@ -2,7 +2,7 @@
 //! ends in is its receipt's.
 
 use std::borrow::Borrow;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,7 +15,7 @@ use amqp_protocol::method::Arguments;
 use super::channel::{Channel, ChannelHandle};
 use super::publish::{Admission, PERSISTENT, Publish};
 use super::receipt::Receipt;
-use super::request::{Begin, Request};
+use super::request::{Begin, Detached, Request};
 use super::style::{Async, Style};
 use super::waiting::{RoundTrip, Turn};
 use crate::error::{CallError, ChannelError, PublishError};
@@ -87,6 +87,14 @@ impl<'a, S: Style> Begin for Request<'a, Channel<S>, ConfirmSelect> {
             round_trip: RoundTrip::new(&channel.handle, confirm::Select::NAME, select),
         }
     }
+
+    fn detach(begun: SelectConfirms<'a, S>) -> Detached<Self::Output> {
+        let (channel, sent) = (begun.channel.clone(), begun.round_trip.into_sent());
+        Box::pin(async {
+            sent.reply().await?;
+            Ok(Publisher { channel })
+        })
+    }
 }
 
 /// Chooses confirm mode: confirm.select is sent at the first poll.
@@ -95,8 +103,8 @@ impl<'a, S: Style> Begin for Request<'a, Channel<S>, ConfirmSelect> {
 #[derive(Debug)]
 #[must_use = "confirm mode is only chosen when it is awaited"]
 pub struct SelectConfirms<'a, S = Async> {
-    pub(super) channel: &'a Channel<S>,
-    pub(super) round_trip: RoundTrip<'a, ConfirmSelect>,
+    channel: &'a Channel<S>,
+    round_trip: RoundTrip<'a, ConfirmSelect>,
 }
 
 // Nothing in it is pinned.
@@ -237,6 +245,14 @@ impl<'a, S: Style> Begin for Request<'a, Publisher<S>, Publish<'a>> {
             admission: Admission::new(&channel.handle, self.method, self.fault),
         }
     }
+
+    fn detach(begun: PublishConfirmed<'a, S>) -> Detached<Self::Output> {
+        let (channel, mut admission) = (begun.channel.clone(), begun.admission.into_owned());
+        Box::pin(async move {
+            let (delivery_tag, trace) = poll_fn(|cx| admission.poll_confirmed(cx)).await?;
+            Ok(Receipt::new(channel, delivery_tag, trace))
+        })
+    }
 }
 
 /// Publishes a message with an outcome: queued for the transport, and numbered, at the first poll at which the server, the
@@ -246,8 +262,8 @@ impl<'a, S: Style> Begin for Request<'a, Publisher<S>, Publish<'a>> {
 #[derive(Debug)]
 #[must_use = "a message is only published when it is awaited"]
 pub struct PublishConfirmed<'a, S = Async> {
-    pub(super) channel: &'a Channel<S>,
-    pub(super) admission: Admission<'a>,
+    channel: &'a Channel<S>,
+    admission: Admission<'a>,
 }
 
 // Nothing in it is pinned.

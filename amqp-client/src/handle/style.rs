@@ -16,7 +16,7 @@ use std::time::Instant;
 /// | a [`Receipt`](crate::Receipt), [`Receipts`](crate::Receipts) | `.await` | `.wait()` | `.then(closure)` |
 /// | a [`Consumer`](crate::Consumer), [`Events`](crate::Events), [`Returns`](crate::Returns) | a stream | an iterator | `.for_each(closure)` |
 /// | settling a [`Delivery`](crate::Delivery) | `.await` or `.call()` | `.call()` | `.call()` |
-pub trait Style: Clone + std::fmt::Debug + sealed::Sealed {}
+pub trait Style: Clone + std::fmt::Debug + sealed::Sealed + 'static {}
 
 /// With `async` and `.await`, on any runtime.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

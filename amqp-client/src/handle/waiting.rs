@@ -1,7 +1,7 @@
 //! Requests under way: who waits for which, and outcomes that were not taken yet. What is asked for is its callers'.
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -98,11 +98,6 @@ impl<T: Outcome> Wait<T> {
     pub(super) fn request(&self) -> RequestId {
         self.request
     }
-
-    #[cfg(feature = "event-loop")]
-    pub(super) fn channel(&self) -> &ChannelHandle {
-        &self.channel
-    }
 }
 
 impl<T: Outcome> Future for Wait<T> {
@@ -154,10 +149,12 @@ impl<'a, M> RoundTrip<'a, M> {
         self.channel
     }
 
-    /// What is left to wait for, once it is sent, and its span.
-    #[cfg(feature = "event-loop")]
-    pub(super) fn into_wait(self) -> (Option<Wait<Replied>>, trace::Call) {
-        (self.wait, self.trace)
+    /// What is left of it once it is sent.
+    pub(super) fn into_sent(self) -> Sent {
+        Sent {
+            wait: self.wait,
+            trace: self.trace,
+        }
     }
 
     /// The reply. Its request is made by `send`, unless it was before.
@@ -189,6 +186,24 @@ impl<'a, M> RoundTrip<'a, M> {
 
     fn end(&mut self, replied: Replied) -> Replied {
         self.trace.end(self.channel.shared(), replied.as_ref());
+        replied
+    }
+}
+
+/// A request that was sent, and its reply.
+pub(super) struct Sent {
+    /// None where it was not, which is never answered.
+    wait: Option<Wait<Replied>>,
+    trace: trace::Call,
+}
+
+impl Sent {
+    pub(super) async fn reply(mut self) -> Replied {
+        let Some(mut wait) = self.wait else {
+            return pending().await;
+        };
+        let replied = (&mut wait).await;
+        self.trace.end(wait.channel.shared(), replied.as_ref());
         replied
     }
 }

@@ -23,6 +23,8 @@ mod channel;
 mod exchange;
 mod queue;
 
+use std::pin::Pin;
+
 use amqp_protocol::ShortStr;
 use amqp_protocol::method;
 use amqp_protocol::table::TableError;
@@ -56,7 +58,7 @@ pub struct Request<'a, C, M> {
 }
 
 /// What requests are sent through: a channel or a publisher, in a style.
-pub trait Caller: sealed::Sealed {
+pub trait Caller: Clone + sealed::Sealed + 'static {
     /// The style.
     type Style: Style;
 
@@ -83,13 +85,21 @@ impl<S: Style> Caller for Publisher<S> {
 /// A request that can be sent. What it gives, and what dropping its future does, stands where the request begins.
 pub trait Begin: sealed::Sealed {
     /// What it gives.
-    type Output;
+    type Output: 'static;
     /// Sends it at the first poll.
-    type Future: Future<Output = Self::Output>;
+    type Future: Future<Output = Self::Output> + Unpin;
 
     #[doc(hidden)]
     fn begin(self) -> Self::Future;
+
+    /// What is left of the future when it was polled and is pending: it borrows nothing any more. For styles that keep it
+    /// until it is ready, behind the call that began it.
+    #[doc(hidden)]
+    fn detach(begun: Self::Future) -> Detached<Self::Output>;
 }
+
+/// What is left of a future.
+pub(crate) type Detached<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Sends the request at the first poll.
 impl<C: Caller<Style = Async>, M> IntoFuture for Request<'_, C, M>
