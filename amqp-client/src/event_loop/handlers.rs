@@ -198,6 +198,13 @@ impl Handlers {
 /// the connection open.
 impl Connection {
     /// Calls `call` whenever the server blocks publishing (connection.blocked), with its reason.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(connection: amqp_client::event_loop::Connection) {
+    /// connection.on_blocked(|_, reason| eprintln!("publishing is blocked: {reason}"));
+    /// # }
+    /// ```
     pub fn on_blocked(&self, mut call: impl FnMut(&Self, &str) + 'static) -> Registration {
         self.on_event(move |connection, event| {
             if let ConnectionEvent::Blocked { reason } = event {
@@ -207,6 +214,13 @@ impl Connection {
     }
 
     /// Calls `call` whenever publishing may go on (connection.unblocked).
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(connection: amqp_client::event_loop::Connection) {
+    /// connection.on_unblocked(|_| eprintln!("publishing goes on"));
+    /// # }
+    /// ```
     pub fn on_unblocked(&self, mut call: impl FnMut(&Self) + 'static) -> Registration {
         self.on_event(move |connection, event| {
             if let ConnectionEvent::Unblocked = event {
@@ -217,6 +231,16 @@ impl Connection {
 
     /// Calls `call` when the connection is over, and tells why; see [`Handlers::on_close`]. One that is over already is told
     /// of too.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(connection: amqp_client::event_loop::Connection) {
+    /// connection.on_close(|event_loop, error| {
+    ///     eprintln!("the connection is over: {error}");
+    ///     event_loop.stop();
+    /// });
+    /// # }
+    /// ```
     pub fn on_close(&self, call: impl FnOnce(&Handle, ConnectionError) + 'static) -> Registration {
         let mut call = Some(call);
         self.events().for_each(move |handle, event| {

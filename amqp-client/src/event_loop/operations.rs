@@ -51,6 +51,18 @@ impl<C, T> fmt::Debug for Operation<C, T> {
 /// The connection of an event loop.
 impl Connection {
     /// The loop.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(connection: amqp_client::event_loop::Connection) {
+    /// use std::time::Duration;
+    ///
+    /// let closing = connection.clone();
+    /// connection.event_loop().call_later(Duration::from_secs(60), move |_| {
+    ///     closing.close().then(|_, _| println!("a minute was enough"));
+    /// });
+    /// # }
+    /// ```
     pub fn event_loop(&self) -> &Handle {
         &self.style
     }
@@ -78,6 +90,16 @@ impl Connection {
     /// Closes the connection in order: everything that waits on it fails with [`ConnectionError::Closed`], what was
     /// published before still leaves, then the server is told and its answer awaited for at most `close_timeout`. It fails
     /// when the connection had ended for another reason, or the server did not answer.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(connection: amqp_client::event_loop::Connection) {
+    /// connection.close().then(|_, closed| match closed {
+    ///     Ok(()) => println!("closed"),
+    ///     Err(error) => eprintln!("it was over before: {error}"),
+    /// });
+    /// # }
+    /// ```
     pub fn close(&self) -> Operation<Self, Result<(), ConnectionError>> {
         let connection = self.in_style(Async);
         self.operation(async move { connection.close().await })
@@ -87,6 +109,18 @@ impl Connection {
     /// behind what had come for them; deliveries are settled, publishes confirmed.
     /// [`ShutdownError::Unfinished`] says what was left when the connection was closed nevertheless;
     /// [`ShutdownError::Connection`] that it had ended for another reason, or the server did not answer.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(connection: amqp_client::event_loop::Connection) {
+    /// use std::time::Duration;
+    ///
+    /// connection.shutdown(Duration::from_secs(30)).then(|_, ended| match ended {
+    ///     Ok(()) => println!("all is settled and confirmed"),
+    ///     Err(error) => eprintln!("{error}"),
+    /// });
+    /// # }
+    /// ```
     pub fn shutdown(&self, limit: Duration) -> Operation<Self, Result<(), ShutdownError>> {
         let connection = self.in_style(Async);
         self.operation(async move { connection.shutdown(limit).await })
@@ -95,6 +129,17 @@ impl Connection {
     /// connection.update-secret: gives the server a fresh secret before the old one expires. `reason` is for its logs. It
     /// fails when an argument does not fit, the connection has ended or ends before the reply, or there is none within
     /// `call_timeout`.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(connection: amqp_client::event_loop::Connection, token: String) {
+    /// connection.update_secret(token, "the old one expires").then(|_, updated| {
+    ///     if let Err(error) = updated {
+    ///         eprintln!("{error}");
+    ///     }
+    /// });
+    /// # }
+    /// ```
     pub fn update_secret(
         &self,
         new_secret: impl Into<Secret>,
@@ -139,17 +184,52 @@ impl Connection {
 /// The channel of an event loop.
 impl Channel {
     /// The loop.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(channel: amqp_client::event_loop::Channel) {
+    /// use std::time::Duration;
+    ///
+    /// let publishing = channel.clone();
+    /// channel.event_loop().call_later(Duration::from_secs(5), move |_| {
+    ///     publishing.basic_publish("", "orders", "one coffee").then(|_, _| println!("published"));
+    /// });
+    /// # }
+    /// ```
     pub fn event_loop(&self) -> &Handle {
         &self.style
     }
 
     /// Any method that a client may send and that is answered, whatever its no-wait bit says. basic.consume, cancel and get
     /// and the methods of connection and channel, but for channel.flow, have calls of their own.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(channel: amqp_client::event_loop::Channel) {
+    /// use amqp_client::methods::queue;
+    /// use amqp_client::protocol::ShortStr;
+    ///
+    /// let purge = queue::Purge { queue: ShortStr::from_static("orders"), ..Default::default() };
+    /// channel.call(purge).then(|_, purged| match purged {
+    ///     Ok(purged) => println!("{} messages dropped", purged.message_count),
+    ///     Err(error) => eprintln!("{error}"),
+    /// });
+    /// # }
+    /// ```
     pub fn call<M: method::Request>(&self, method: M) -> Request<'_, Self, M> {
         Request::new(self, method)
     }
 
-    /// Sends a method that is never answered.
+    /// Sends a method that is never answered, now.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(channel: amqp_client::event_loop::Channel) -> Result<(), amqp_client::CallError> {
+    /// use amqp_client::methods::basic;
+    ///
+    /// channel.send(basic::RecoverAsync { requeue: true })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -180,6 +260,15 @@ impl Channel {
 
     /// Closes the channel in order: calls made before are still answered, its consumers end, the server requeues what is not
     /// settled. It fails with the reason for which the channel was over already, or when the server does not answer in time.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(channel: amqp_client::event_loop::Channel) {
+    /// channel.queue_delete("orders").then(|_, deleted| println!("{deleted:?}"));
+    /// // Behind the answer to that.
+    /// channel.close().then(|_, closed| println!("{closed:?}"));
+    /// # }
+    /// ```
     pub fn close(&self) -> Operation<Self, Result<(), CallError>> {
         let channel = self.in_style(Async);
         self.operation(async move { channel.close().await })
@@ -187,6 +276,16 @@ impl Channel {
 
     /// Calls `call` whenever the server stops publishing on the channel (`false`), or lets it go on (channel.flow). The
     /// library does so by itself: publishes wait meanwhile.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(channel: amqp_client::event_loop::Channel) {
+    /// channel.on_flow(|channel, active| {
+    ///     let state = if active { "goes on" } else { "waits" };
+    ///     println!("publishing on {} {state}", channel.id());
+    /// });
+    /// # }
+    /// ```
     pub fn on_flow(&self, mut call: impl FnMut(&Self, bool) + 'static) -> Registration {
         self.on_event(move |channel, event| {
             if let ConnectionEvent::Flow { active, .. } = event {
@@ -197,6 +296,16 @@ impl Channel {
 
     /// Calls `call` with the tag of each consumer that ends for a reason other than this program or the end of the channel: the
     /// server cancelled it, or it overflowed. The consumer's own closure is told too.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(channel: amqp_client::event_loop::Channel) {
+    /// channel.on_cancel(|channel, consumer_tag, reason| {
+    ///     eprintln!("{consumer_tag} has ended: {reason}");
+    ///     channel.close().then(|_, _| {});
+    /// });
+    /// # }
+    /// ```
     pub fn on_cancel(&self, mut call: impl FnMut(&Self, &str, ConsumerEnd) + 'static) -> Registration {
         self.on_event(move |channel, event| {
             if let ConnectionEvent::ConsumerEnded {
@@ -209,6 +318,14 @@ impl Channel {
     }
 
     /// Calls `call` with each message that the server returns and that belongs to no [`Receipt`](super::Receipt).
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(channel: amqp_client::event_loop::Channel) {
+    /// channel.on_return(|_, returned| eprintln!("no queue has it: {returned}"));
+    /// channel.basic_publish("", "nowhere", "one coffee").mandatory().then(|_, _| {});
+    /// # }
+    /// ```
     pub fn on_return(&self, mut call: impl FnMut(&Self, Returned) + 'static) -> Registration {
         let weak = self.downgrade();
         self.style.spawn_each(self.returned(), true, move |_, returned| {
@@ -221,6 +338,17 @@ impl Channel {
 
     /// Calls `call` when the channel is over, and tells why: [`ChannelError::Closed`] when this program closed it. Whatever
     /// waited on the channel was told before, its consumers included. One that is over already is told of too.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(channel: amqp_client::event_loop::Channel) {
+    /// channel.on_close(|_, reason| eprintln!("the channel is over: {reason}"));
+    /// channel.queue_declare("orders").passive().then(|_, declared| {
+    ///     // Where there is no such queue the server closes the channel: this is called first, then the above.
+    ///     println!("{}", declared.is_ok());
+    /// });
+    /// # }
+    /// ```
     pub fn on_close(&self, call: impl FnOnce(&Handle, ChannelError) + 'static) -> Registration {
         let (handle, mut call) = (self.style.clone(), Some(call));
         self.style.spawn_each(self.events(), true, move |_, event| {
@@ -260,6 +388,19 @@ impl Channel {
 impl Publisher {
     /// Waits until all publishes that the channel made before are settled. It fails with the first failure that no receipt
     /// reports, since this was last asked.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(publisher: amqp_client::event_loop::Publisher) {
+    /// for number in 1..=1000 {
+    ///     publisher.publish("", "orders", format!("coffee {number}")).then(|_, _| {});
+    /// }
+    /// publisher.wait_for_all().then(|_, settled| match settled {
+    ///     Ok(()) => println!("all are confirmed"),
+    ///     Err(error) => eprintln!("{error}"),
+    /// });
+    /// # }
+    /// ```
     pub fn wait_for_all(&self) -> Operation<Self, Result<(), PublishError>> {
         let publisher = self.in_style(Async);
         let future = async move { publisher.wait_for_all().await };

@@ -65,6 +65,14 @@ where
 {
     /// Sends the method, which is never answered.
     ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(channel: amqp_client::event_loop::Channel, delivery: amqp_client::Delivery) -> Result<(), amqp_client::CallError> {
+    /// let message = delivery.detach();
+    /// channel.basic_ack(message.delivery_tag()).multiple().send()
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When it cannot be sent.
@@ -127,6 +135,20 @@ impl Consumer {
     /// Calls `each` with each delivery, in their order; then, once, with the reason for which the consumer has ended. As
     /// [`then_each`](Request::then_each), for a consumer that has started; what has come is called behind all that waits to be
     /// called now.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(channel: amqp_client::event_loop::Channel) {
+    /// channel.basic_consume("orders").then(|_, consumer| {
+    ///     let Ok(consumer) = consumer else { return };
+    ///     println!("consuming as {}", consumer.consumer_tag());
+    ///     consumer.for_each(|_, next| match next {
+    ///         Ok(delivery) => drop(delivery.ack().call()),
+    ///         Err(end) => eprintln!("no more orders: {end}"),
+    ///     });
+    /// });
+    /// # }
+    /// ```
     pub fn for_each(self, each: impl FnMut(&Channel, Result<Delivery, ConsumerError>) + 'static) {
         let handle = self.channel().style.clone();
         let place = handle.place(Turn::Each);
@@ -171,6 +193,20 @@ async fn outcome(mut receipt: Receipt) -> Result<(), PublishError> {
 
 impl Receipt {
     /// Calls `then` with what becomes of the message.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(publisher: amqp_client::event_loop::Publisher) {
+    /// publisher.publish("", "orders", "one coffee").then(|_, receipt| match receipt {
+    ///     // It has its number, and leaves.
+    ///     Ok(receipt) => receipt.then(|_, outcome| match outcome {
+    ///         Ok(()) => println!("confirmed"),
+    ///         Err(error) => eprintln!("{error}"),
+    ///     }),
+    ///     Err(error) => eprintln!("not published: {error}"),
+    /// });
+    /// # }
+    /// ```
     pub fn then(self, then: impl FnOnce(&Handle, Result<(), PublishError>) + 'static) {
         // A receipt has its style until somebody has its outcome.
         if let Some(handle) = self.style().cloned() {
@@ -183,6 +219,16 @@ impl Receipt {
 
 impl Receipts {
     /// Calls `then` with what becomes of all the messages: an error tells which failed.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(event_loop: &amqp_client::event_loop::Handle, receipts: amqp_client::event_loop::Receipts) {
+    /// receipts.then(event_loop, |_, outcomes| match outcomes {
+    ///     Ok(()) => println!("all are confirmed"),
+    ///     Err(error) => eprintln!("{error}"),
+    /// });
+    /// # }
+    /// ```
     pub fn then(
         mut self,
         event_loop: &Handle,
@@ -196,6 +242,13 @@ impl Receipts {
 
 impl Events<Handle> {
     /// Calls `call` with each event, up to the end of the connection.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(connection: amqp_client::event_loop::Connection) {
+    /// connection.events().for_each(|_, event| println!("{event:?}"));
+    /// # }
+    /// ```
     pub fn for_each(self, mut call: impl FnMut(&Handle, ConnectionEvent) + 'static) -> Registration {
         let handle = self.style.clone();
         handle.spawn_each(self, true, move |events, event| {
@@ -208,6 +261,13 @@ impl Events<Handle> {
 
 impl Returns<Handle> {
     /// Calls `call` with each returned message, and keeps the channel open; [`Channel::on_return`] does not.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "event-loop")]
+    /// # fn example(channel: amqp_client::event_loop::Channel) {
+    /// channel.returns().for_each(|_, returned| eprintln!("no queue has it: {returned}"));
+    /// # }
+    /// ```
     pub fn for_each(self, mut call: impl FnMut(&Channel, Returned) + 'static) -> Registration {
         let handle = self.channel.style.clone();
         handle.spawn_each(self, true, move |returns, returned| {
