@@ -49,6 +49,20 @@
 //!   styles one write takes what has gathered.
 //! - One connection uses one task, its driver. Programs for which that is not enough open more connections.
 //!
+//! # Prefetch
+//!
+//! A small prefetch costs round trips; a large one, or none (0), makes giving back expensive. A classic queue of RabbitMQ
+//! 3.10 takes time that grows with the square of the number of messages that are requeued one by one, and stands still
+//! meanwhile: 10,000 of them stalled it for more than 30 seconds, on 3.10.8. One [`Delivery::requeue_multiple`] of as many
+//! took 0.9 seconds.
+//!
+//! Deliveries are given back one by one where handlers [`requeue`](Delivery::requeue) or drop them, and where a consumer is
+//! dropped, or ends with [`Overflow`](ConsumerEnd::Overflow), while it holds some. Where that may happen, leave the
+//! [`prefetch_count`](Request::prefetch_count) in the hundreds; who gives up on a batch gives back the last of it with
+//! `requeue_multiple`.
+//!
+//! # Measuring
+//!
 //! The clock decides, in the program itself: [`Connection::stats`] counts messages and octets, and shows what waits.
 //! `benches/README.md` says how the codec is measured and how to repeat it.
 use super::*;

@@ -85,6 +85,10 @@ impl<'a, C> Request<'a, C, Consume<'a>> {
     /// of a body, over all consumers of the connection, must stay below four times
     /// [`receive_buffer`](field@crate::Config::receive_buffer), 256 MiB by default, or a consumer that is behind may end
     /// with [`Overflow`](crate::ConsumerEnd::Overflow).
+    ///
+    /// A large prefetch, or none, makes giving back expensive: a consumer that is dropped gives back what it holds one by one,
+    /// for which a classic queue of RabbitMQ 3.10 takes time that grows with the square of their number
+    /// ([measured](crate::guide::tuning#prefetch)).
     pub fn prefetch_count(self, prefetch_count: u16) -> Self {
         self.set(|consume| consume.prefetch_count = Some(prefetch_count))
     }
