@@ -38,7 +38,7 @@
 //!   without being copied; a borrowed one is copied once ([`Body`]).
 //! - Prefetch for what a round trip takes: at least as many deliveries as are handled while an ack travels to the
 //!   server and the next delivery back. 1 means a round trip for each message.
-//! - Take a body without a copy: [`Message::shared_body`]. A small message that is kept keeps 16 KiB at most, those that
+//! - Take a body without a copy: [`Message::shared_body`]. A small message that is kept keeps 4 KiB at most, of those that
 //!   came with it; one of 16 KiB or more keeps 64 KiB or what it has.
 //! - Acks need no round trip: they are queued, and leave together with what else there is.
 //! - Queues and exchanges that are declared one after the other take a round trip each; [`no_wait`](Request::no_wait)

@@ -181,12 +181,9 @@ impl<S: Style> Future for StartConsumer<'_, S> {
             consumer,
         } = &mut *self;
         let send = |core: &mut Connection, now, key, consume: Consume<'_>| {
-            let (no_ack, source) = (
-                consume.method.no_ack,
-                channel.handle.source(&consume.method.queue),
-            );
+            let source = channel.handle.source(&consume.method.queue);
             let (id, request) = core.consume(now, key, consume.method, consume.prefetch_count)?;
-            *consumer = Some(Consumer::new((*channel).clone(), id, no_ack, source));
+            *consumer = Some(Consumer::new((*channel).clone(), id, source));
             Ok(request)
         };
         let reply = ready!(round_trip.poll(cx, send))?;

@@ -49,20 +49,18 @@ pub struct Consumer<S = Async> {
     /// `None` when it has ended.
     id: Option<ConsumerId>,
     consumer_tag: ShortStr<'static>,
-    no_ack: bool,
-    /// Deliveries without acknowledgements, taken and not handed out.
+    /// What is to be handed out next. It waits here without acknowledgements alone: it is settled from the start.
     taken: VecDeque<Message>,
     source: Arc<Source>,
 }
 
 impl<S: Style> Consumer<S> {
     /// One that was asked for.
-    pub(super) fn new(channel: Channel<S>, id: ConsumerId, no_ack: bool, source: Arc<Source>) -> Self {
+    pub(super) fn new(channel: Channel<S>, id: ConsumerId, source: Arc<Source>) -> Self {
         Self {
             channel,
             id: Some(id),
             consumer_tag: ShortStr::default(),
-            no_ack,
             taken: VecDeque::new(),
             source,
         }
@@ -143,23 +141,24 @@ impl Consumer {
 impl<S: Style> Consumer<S> {
     /// What had come and was not handed out, and why the consumer ended unless it was cancelled.
     pub(crate) fn take_rest(&mut self) -> Vec<Result<Delivery, ConsumerError>> {
-        let taken = std::mem::take(&mut self.taken);
-        let mut rest: Vec<_> = taken
-            .into_iter()
-            .map(|message| self.hand_out(message, true))
-            .collect();
-        while let Some(next) = self.id.and_then(|id| self.take_next(id)) {
-            match next {
-                Ok((settled, message)) => rest.push(self.hand_out(message, settled)),
-                Err(end) => {
+        let (mut rest, mut settled) = (Vec::new(), true);
+        loop {
+            let taken = std::mem::take(&mut self.taken);
+            rest.extend(taken.into_iter().map(|message| self.hand_out(message, settled)));
+            let Some(id) = self.id else { break rest };
+            let taken = &mut self.taken;
+            let next = |inner: &mut Inner, _| inner.core.take_deliveries(id, taken);
+            match self.channel.handle.with(next) {
+                Some(Ok(from_the_start)) => settled = from_the_start,
+                Some(Err(end)) => {
                     self.id = None;
                     if !matches!(end, ConsumerEnd::Cancelled) {
                         rest.push(Err(ConsumerError::Ended(end)));
                     }
                 }
+                None => break rest,
             }
         }
-        rest
     }
 
     /// Sends basic.cancel, unless that is too late, and waits for the answer.
@@ -174,24 +173,23 @@ impl<S: Style> Consumer<S> {
         &mut self,
         cx: &Context<'_>,
     ) -> Poll<Option<Result<Delivery, ConsumerError>>> {
-        if let Some(message) = self.taken.pop_front() {
-            return Poll::Ready(Some(self.hand_out(message, true)));
-        }
-        let Some(id) = self.id else {
-            return Poll::Ready(None);
-        };
-        let (no_ack, behind) = (self.no_ack, &mut self.taken);
-        let next = ready!(self.channel.handle.with(|inner, key| {
-            let next = ready!(inner.poll_consumer(cx, id, behind));
-            Poll::Ready(next.map(|message| (is_settled(inner, key, no_ack, &message), message)))
-        }));
-        Poll::Ready(Some(match next {
-            Ok((settled, message)) => self.hand_out(message, settled),
-            Err(end) => {
-                self.id = None;
-                Err(ConsumerError::Ended(end))
+        let mut settled = true;
+        if self.taken.is_empty() {
+            let Some(id) = self.id else {
+                return Poll::Ready(None);
+            };
+            let taken = &mut self.taken;
+            let next = |inner: &mut Inner, _| inner.poll_consumer(cx, id, taken);
+            match ready!(self.channel.handle.with(next)) {
+                Ok(from_the_start) => settled = from_the_start,
+                Err(end) => {
+                    self.id = None;
+                    return Poll::Ready(Some(Err(ConsumerError::Ended(end))));
+                }
             }
-        }))
+        }
+        let next = self.taken.pop_front();
+        Poll::Ready(next.map(|message| self.hand_out(message, settled)))
     }
 
     /// Leaves a waker to be woken for each delivery, and for the end, and says how many there are already.
@@ -201,14 +199,6 @@ impl<S: Style> Consumer<S> {
         self.channel.with(|inner, _| {
             inner.consumers.insert(id, cx.waker().clone());
             inner.core.waiting_for(id)
-        })
-    }
-
-    /// What has come, with whether it is settled, or the end.
-    fn take_next(&self, id: ConsumerId) -> Option<Result<(bool, Message), ConsumerEnd>> {
-        self.channel.with(|inner, key| {
-            let next = inner.core.next_delivery(id)?;
-            Some(next.map(|message| (is_settled(inner, key, self.no_ack, &message), message)))
         })
     }
 
@@ -226,19 +216,6 @@ impl<S: Style> Consumer<S> {
             Ok(delivery)
         }
     }
-}
-
-/// Whether a delivery about to be handed out is settled from the start.
-fn is_settled(inner: &mut Inner, key: ChannelKey, no_ack: bool, message: &Message) -> bool {
-    if no_ack {
-        return true;
-    }
-    let settled = inner.core.is_settled(key, message);
-    if settled {
-        // A shutdown does not wait for it.
-        inner.core.note_settled();
-    }
-    settled
 }
 
 impl<S> Channel<S> {

@@ -248,14 +248,14 @@ impl Inner {
         ConnectionEvent::Closed(error.unwrap_or(ConnectionError::Closed))
     }
 
-    /// The next delivery of a consumer, those behind it that can be taken with it, or why it ended.
+    /// Takes what a consumer may hand out next, and tells whether it is settled from the start, or why the consumer ended.
     pub(super) fn poll_consumer(
         &mut self,
         cx: &Context<'_>,
         consumer: ConsumerId,
-        behind: &mut VecDeque<Message>,
-    ) -> Poll<Result<Message, ConsumerEnd>> {
-        if let Some(next) = self.core.next_deliveries(consumer, behind) {
+        taken: &mut VecDeque<Message>,
+    ) -> Poll<Result<bool, ConsumerEnd>> {
+        if let Some(next) = self.core.take_deliveries(consumer, taken) {
             if self.wakes_for_each && next.is_err() {
                 // A waker of ours, which may be dropped here, and must not be woken for nothing.
                 self.consumers.remove(&consumer);

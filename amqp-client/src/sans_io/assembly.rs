@@ -22,7 +22,7 @@ pub(crate) const READ_BUFFER: usize = 64 * 1024;
 const SHARE_FROM: usize = READ_BUFFER / 4;
 
 /// The size of the body that a content header announces. The properties are validated, and decoded when they are asked for.
-#[inline]
+#[inline(always)]
 fn decode_header(payload: &[u8]) -> Result<u64, DecodeError> {
     let mut reader = Reader::new(payload);
     let class_id = reader.short("header.class_id")?;
@@ -103,28 +103,46 @@ impl Whole {
         }))
     }
 
-    /// Takes it from the input; a small one goes into the blocks, where they are given.
+    /// Octets of all its frames.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// A copy of one that is not large, by the blocks; `None` when it is better taken.
     #[inline(always)]
-    pub(super) fn take(
+    pub(super) fn copy(
         self,
-        input: &mut BytesMut,
+        input: &[u8],
         delivery_tag: DeliveryTag,
-        blocks: Option<&mut Blocks>,
-    ) -> Message {
-        let start = self.method.start;
-        let (octets, buffer) = if self.len < SHARE_FROM {
-            let message = start..self.body.end;
-            let octets = match blocks {
-                Some(blocks) => blocks.copy(input, message),
-                None => Bytes::copy_from_slice(input.get(message).unwrap_or_default()),
-            };
+        blocks: &mut Blocks,
+    ) -> Option<Message> {
+        let octets = self.method.start..self.body.end;
+        if self.len >= SHARE_FROM {
+            return None;
+        }
+        let buffer = octets.len();
+        Some(self.into_message((blocks.copy(input, octets), buffer), delivery_tag))
+    }
+
+    /// Takes it from the input.
+    pub(super) fn take(self, input: &mut BytesMut, delivery_tag: DeliveryTag) -> Message {
+        let octets = self.method.start..self.body.end;
+        let memory = if self.len < SHARE_FROM {
+            let copy = Bytes::copy_from_slice(input.get(octets.clone()).unwrap_or_default());
             input.advance(self.len);
-            (octets, self.body.end - start)
+            (copy, octets.len())
         } else {
-            let mut octets = input.split_to(self.len);
-            octets.truncate(self.body.end);
-            (octets.freeze().split_off(start), self.len.max(READ_BUFFER))
+            let mut frames = input.split_to(self.len);
+            frames.truncate(octets.end);
+            (frames.freeze().split_off(octets.start), self.len.max(READ_BUFFER))
         };
+        self.into_message(memory, delivery_tag)
+    }
+
+    /// What it is in memory of its own, and how much that keeps.
+    #[inline]
+    fn into_message(self, (octets, buffer): (Bytes, usize), delivery_tag: DeliveryTag) -> Message {
+        let start = self.method.start;
         Message {
             octets,
             method: self.method.end - start,
@@ -273,7 +291,7 @@ mod tests {
         let Ok(Lookahead::Whole(whole)) = Whole::look(&input, &frame, 1 << 20, 1 << 20) else {
             panic!("not whole")
         };
-        let message = whole.take(&mut input, DeliveryTag(0), Some(&mut Blocks::default()));
+        let message = whole.take(&mut input, DeliveryTag(0));
         assert!(input.is_empty() && message.body() == body);
         buffer.contains(&message.octets.as_ptr())
     }

@@ -25,6 +25,8 @@ pub(super) struct Channel {
     pub(super) expectations: VecDeque<Expectation>,
     /// Consumers by tag; an entry stays until the server sends nothing more for it.
     pub(super) consumers: Tags,
+    /// Whom the latest delivery was for: mostly the next one is too.
+    pub(super) latest: Option<ConsumerId>,
     /// The message whose frames are coming.
     pub(super) assembly: Option<Assembly>,
     /// Whether the server lets this channel publish.
@@ -139,6 +141,7 @@ impl Channel {
             held: true,
             expectations: VecDeque::new(),
             consumers: Tags::default(),
+            latest: None,
             assembly: None,
             flow: true,
             qos_sent: false,

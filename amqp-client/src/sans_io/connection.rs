@@ -190,9 +190,9 @@ impl Connection {
         self.heartbeat.received(now);
         let before = input.len();
         while self.state != State::Closed {
-            let received = match self.receive_delivery(now, input) {
-                Some(()) => Ok(true),
-                None => self.receive_frame(now, input),
+            let received = match self.receive_deliveries(now, input) {
+                true => Ok(true),
+                false => self.receive_frame(now, input),
             };
             match received {
                 Ok(true) => self.limit_answers(now),

@@ -161,27 +161,40 @@ impl Connection {
         }
     }
 
-    /// As [`next_delivery`](Self::next_delivery), and more deliveries behind it, when it does not matter what happens until
-    /// they are handed out: of a consumer without acknowledgements.
-    pub(crate) fn next_deliveries(
+    /// As [`next_delivery`](Self::next_delivery), for an owner who hands out later what `taken` gets: one delivery, or
+    /// several when it does not matter what happens until then, as it does not without acknowledgements. Tells whether
+    /// they are settled from the start.
+    pub(crate) fn take_deliveries(
         &mut self,
         consumer: ConsumerId,
-        behind: &mut VecDeque<Message>,
-    ) -> Option<Result<Message, ConsumerEnd>> {
-        let next = self.next_delivery(consumer)?;
-        let entry = self.consumers.get_mut(consumer);
-        if let Some(entry) = entry.filter(|entry| entry.no_ack && !self.announces_each_delivery) {
-            let mut taken = Buffered::default();
-            while taken.octets < AT_A_TIME
-                && let Some(message) = entry.queue.pop_front()
-            {
-                taken.add(&message);
-                behind.push_back(message);
-            }
-            entry.held.remove_all(taken);
-            self.buffered.remove_all(taken);
+        taken: &mut VecDeque<Message>,
+    ) -> Option<Result<bool, ConsumerEnd>> {
+        let entry = self.consumers.get_mut(consumer)?;
+        let (key, no_ack) = (entry.channel, entry.no_ack);
+        let several = no_ack && !self.announces_each_delivery;
+        let most = if several { AT_A_TIME } else { 1 };
+        let (mut left, mut delivery_tag) = (Buffered::default(), DeliveryTag(0));
+        while left.octets < most
+            && let Some(message) = entry.queue.pop_front()
+        {
+            left.add(&message);
+            delivery_tag = message.delivery_tag();
+            taken.push_back(message);
         }
-        Some(next)
+        if left.messages == 0 {
+            let end = entry.end.clone()?;
+            self.consumers.remove(consumer);
+            return Some(Err(end));
+        }
+        entry.held.remove_all(left);
+        if entry.queue.is_empty() {
+            entry.queue.shrink_to(KEEP_CAPACITY);
+        }
+        self.buffered.remove_all(left);
+        let settled = no_ack || self.has_settled(key, delivery_tag);
+        // A shutdown waits for the others.
+        self.unsettled += usize::from(!settled);
+        Some(Ok(settled))
     }
 
     /// Has [`Event::Readable`] come for each delivery from here on, not only for the first of those that wait: for an owner

@@ -3,7 +3,9 @@
 
 use std::time::Instant;
 
-use amqp_protocol::DeliveryTag;
+use amqp_protocol::frame::{self, FrameType};
+use amqp_protocol::method::Arguments;
+use amqp_protocol::{ChannelId, DeliveryTag};
 
 use crate::methods::basic;
 
@@ -50,7 +52,7 @@ impl Connection {
         }
         match settlement {
             Settlement::Ack(ack) => {
-                self.send(key, &ack)?;
+                self.put_ack(key, ack)?;
                 self.stats.deliveries_acked += self.note_settlement(key, ack.delivery_tag, ack.multiple);
             }
             Settlement::Nack(nack) => {
@@ -84,8 +86,13 @@ impl Connection {
 
     /// Whether a settlement of several, or basic.recover, has settled this delivery of the channel.
     pub fn is_settled(&mut self, key: ChannelKey, message: &Message) -> bool {
+        self.has_settled(key, message.delivery_tag())
+    }
+
+    #[inline]
+    pub(super) fn has_settled(&mut self, key: ChannelKey, delivery_tag: DeliveryTag) -> bool {
         self.channel(key)
-            .is_ok_and(|channel| channel.settled > 0 && message.delivery_tag().0 <= channel.settled)
+            .is_ok_and(|channel| channel.settled > 0 && delivery_tag.0 <= channel.settled)
     }
 
     /// Gives back a delivery that was not handled: a reject with requeue, or for one from a stream, which cannot be
@@ -118,6 +125,18 @@ impl Connection {
         Ok(())
     }
 
+    /// Queues basic.ack: what [`send`](Self::send) does, in a quarter of the 150 instructions.
+    fn put_ack(&mut self, key: ChannelKey, ack: basic::Ack) -> Result<(), CallError> {
+        let before = self.position();
+        if self.dialect.translator(key.id).is_some() || self.deferred(key.id).is_some() {
+            self.put_method(key.id, &ack)?;
+        } else {
+            self.put(|octets| octets.extend_from_slice(&ack_frame(key.id, ack)));
+        }
+        self.count_answer(key.id, before);
+        Ok(())
+    }
+
     /// The server has requeued what came on the channel and was not settled.
     pub(super) fn recovered(&mut self, key: ChannelKey) {
         self.stats.deliveries_requeued += self.note_settlement(key, DeliveryTag(0), true);
@@ -136,7 +155,7 @@ impl Connection {
 
     /// This delivery is settled, or everything up to it, 0 meaning what has come so far. Tells how many were not before.
     fn note_settlement(&mut self, key: ChannelKey, delivery_tag: DeliveryTag, multiple: bool) -> u64 {
-        let mut just_settled = std::mem::take(&mut self.just_settled);
+        let just_settled = &mut self.just_settled;
         let mut count = 0;
         let mut note = |received, several| {
             count += several;
@@ -146,7 +165,9 @@ impl Connection {
                 _ => just_settled.push((received, several)),
             }
         };
-        if let Some(channel) = self.channel_slot(key) {
+        let slot = usize::from(key.id.0).wrapping_sub(1);
+        let channel = self.channels.get_mut(slot).and_then(Option::as_deref_mut);
+        if let Some(channel) = channel.filter(|channel| channel.key == key) {
             if multiple {
                 let through = match delivery_tag.0 {
                     0 => channel.delivered,
@@ -158,7 +179,6 @@ impl Connection {
                 note(received, 1);
             }
         }
-        self.just_settled = just_settled;
         self.stats.deliveries_unsettled -= count;
         count as u64
     }
@@ -175,6 +195,59 @@ impl Connection {
     fn forget_settled(&mut self, key: ChannelKey) {
         if let Some(settled) = self.channel_slot(key).map(|channel| channel.settled) {
             self.forget_deliveries(key, |message| message.delivery_tag().0 <= settled);
+        }
+    }
+}
+
+/// A frame with basic.ack.
+fn ack_frame(channel: ChannelId, ack: basic::Ack) -> [u8; 21] {
+    let [kind, c0, c1, s0, s1, s2, s3] = frame::start(FrameType::Method, channel, 13);
+    let [i0, i1] = basic::Ack::ID.class.to_be_bytes();
+    let [i2, i3] = basic::Ack::ID.method.to_be_bytes();
+    let [t0, t1, t2, t3, t4, t5, t6, t7] = ack.delivery_tag.0.to_be_bytes();
+    let multiple = u8::from(ack.multiple);
+    [
+        kind,
+        c0,
+        c1,
+        s0,
+        s1,
+        s2,
+        s3,
+        i0,
+        i1,
+        i2,
+        i3,
+        t0,
+        t1,
+        t2,
+        t3,
+        t4,
+        t5,
+        t6,
+        t7,
+        multiple,
+        frame::END,
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ack_is_the_frame_that_is_generated_for_it() {
+        for (channel, delivery_tag, multiple) in
+            [(1, 1, false), (2047, u64::MAX / 3, true), (u16::MAX, 0, true)]
+        {
+            let (channel, delivery_tag) = (ChannelId(channel), DeliveryTag(delivery_tag));
+            let ack = basic::Ack {
+                delivery_tag,
+                multiple,
+            };
+            let mut generated = Vec::new();
+            frame::write_method(&mut generated, channel, &ack, 0).unwrap();
+            assert_eq!(generated, ack_frame(channel, ack));
         }
     }
 }

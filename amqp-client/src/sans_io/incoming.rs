@@ -107,9 +107,7 @@ impl Connection {
                 Lookahead::Incomplete => return Ok(false),
                 Lookahead::Whole(whole) => {
                     let target = self.target(now, key, &heading)?;
-                    // What is fetched or comes back waits where no limit looks at it.
-                    let blocks = matches!(target, Target::Consumer(_)).then_some(&mut self.blocks);
-                    let message = whole.take(input, delivery_tag, blocks);
+                    let message = whole.take(input, delivery_tag);
                     self.hand_over(now, key, target, message)?;
                 }
                 Lookahead::Scattered => {

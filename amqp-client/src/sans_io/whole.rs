@@ -1,7 +1,7 @@
 //! The short way of a delivery that has come whole, for a consumer that runs. It is what [`receive_frame`] does with it,
 //! with one look at each thing. Whatever else there is, and all that is wrong, goes the long way.
 //!
-//! That costs 350 instructions more, in all 1,510 and not 1,160 for a small delivery without acknowledgements.
+//! That costs 700 instructions more: 1,600 in all, and not 880, for a small delivery without acknowledgements.
 //!
 //! [`receive_frame`]: Connection::receive_frame
 
@@ -10,7 +10,7 @@ use std::time::Instant;
 use amqp_protocol::Reader;
 use amqp_protocol::frame::{FrameType, Parsed, RawFrame};
 use amqp_protocol::method::{Arguments, Decode};
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 
 use super::assembly::{Lookahead, Whole};
 use super::channel::Phase;
@@ -19,12 +19,22 @@ use super::event::{Event, State};
 use crate::methods::basic;
 
 impl Connection {
-    /// Takes the delivery at the front of the input. `None` when it does not go this way: then nothing has happened.
-    #[inline(never)]
-    pub(super) fn receive_delivery(&mut self, now: Instant, input: &mut BytesMut) -> Option<()> {
+    /// Takes the deliveries at the front of the input that go this way; false when there is none.
+    pub(super) fn receive_deliveries(&mut self, now: Instant, input: &mut BytesMut) -> bool {
         if self.state != State::Open {
-            return None;
+            return false;
         }
+        let mut taken = 0;
+        while let Some(len) = self.receive_delivery(now, input.get(taken..).unwrap_or_default()) {
+            taken += len;
+        }
+        input.advance(taken);
+        taken > 0
+    }
+
+    /// Takes the delivery at the front, of so many octets. `None` when it does not go this way: then nothing has happened.
+    #[inline(always)]
+    fn receive_delivery(&mut self, now: Instant, input: &[u8]) -> Option<usize> {
         let frame_max = self.receive_frame_max;
         let Ok(Parsed::Complete(frame)) = RawFrame::parse(input, frame_max) else {
             return None;
@@ -43,30 +53,37 @@ impl Connection {
         if !(reader.is_empty() && matches!(channel.phase, Phase::Open) && channel.assembly.is_none()) {
             return None;
         }
-        let subscriber = channel.consumers.get(consumer_tag.as_bytes())?;
-        let consumer = self.consumers.get_mut(subscriber.consumer)?;
+        let latest = channel.latest.and_then(|id| self.consumers.get(id));
+        let id = match latest.filter(|consumer| consumer.tag == consumer_tag) {
+            Some(consumer) => consumer.id,
+            None => channel.consumers.get(consumer_tag.as_bytes())?.consumer,
+        };
+        let consumer = self.consumers.get_mut(id)?;
         if consumer.end.is_some() {
             return None;
         }
-        let Ok(Lookahead::Whole(whole)) = Whole::look(input, &frame, frame_max, self.config.body_max) else {
+        let look = Whole::look(input, &frame, frame_max, self.config.body_max);
+        let Ok(Lookahead::Whole(whole)) = look else {
             return None;
         };
+        let len = whole.len();
+        let message = whole.copy(input, delivery_tag, &mut self.blocks)?;
+        channel.latest = Some(id);
         channel.delivered = delivery_tag.0;
-        if !subscriber.no_ack {
+        if !consumer.no_ack {
             let before = channel.unsettled.count();
             channel.unsettled.push(now, delivery_tag.0);
             let after = channel.unsettled.count();
             self.stats.deliveries_unsettled = self.stats.deliveries_unsettled + after - before;
         }
         self.stats.messages_delivered += 1;
-        let message = whole.take(input, delivery_tag, Some(&mut self.blocks));
         self.buffered.add(&message);
         consumer.held.add(&message);
         consumer.queue.push_back(message);
         if consumer.queue.len() == 1 || self.announces_each_delivery {
-            self.events.push_back(Event::Readable(consumer.id));
+            self.events.push_back(Event::Readable(id));
         }
         self.shed();
-        Some(())
+        Some(len)
     }
 }
