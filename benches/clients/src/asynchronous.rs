@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use amqp_client::{Channel, Connection};
+use amqp_client::bytes::Bytes;
+use amqp_client::{Body, Channel, Connection};
 use amqp_harness::{BODY, Failure, Job, LARGE, Scenario, WINDOW};
 
 /// Does the job over an open connection.
@@ -13,8 +14,12 @@ use amqp_harness::{BODY, Failure, Job, LARGE, Scenario, WINDOW};
 pub async fn run(job: &Job, connection: &Connection) -> Result<(), Failure> {
     let channel = connection.open_channel().await?;
     match job.scenario {
-        Scenario::Publish => publish(job, &channel, &BODY).await,
-        Scenario::Large => publish(job, &channel, &[7; LARGE]).await,
+        Scenario::Publish => publish(job, &channel, || Body::from(&BODY)).await,
+        Scenario::Large => {
+            // What it does not have to copy.
+            let body = Bytes::from_static(&[7; LARGE]);
+            publish(job, &channel, || Body::from(body.clone())).await
+        }
         Scenario::Confirms => confirms(job, &channel).await,
         Scenario::Consume => consume(job, &channel).await,
         Scenario::ConsumeAck => consume_ack(job, &channel).await,
@@ -29,10 +34,10 @@ async fn round_trip(job: &Job, channel: &Channel) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn publish(job: &Job, channel: &Channel, body: &[u8]) -> Result<(), Failure> {
+async fn publish<'a>(job: &Job, channel: &Channel, body: impl Fn() -> Body<'a>) -> Result<(), Failure> {
     let meter = job.start();
     for _ in 0..job.count {
-        channel.basic_publish("", &job.queue, body).transient().await?;
+        channel.basic_publish("", &job.queue, body()).transient().await?;
     }
     round_trip(job, channel).await?;
     meter.finish();

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use amqp_client::{Blocking, Channel, Connection, Receipt};
+use amqp_client::bytes::Bytes;
+use amqp_client::{Blocking, Body, Channel, Connection, Receipt};
 use amqp_harness::{BODY, Failure, Job, LARGE, Scenario, WINDOW};
 
 /// Does the job over an open connection.
@@ -13,8 +14,12 @@ use amqp_harness::{BODY, Failure, Job, LARGE, Scenario, WINDOW};
 pub fn run<W: Blocking>(job: &Job, connection: &Connection<W>) -> Result<(), Failure> {
     let channel = connection.open_channel()?;
     match job.scenario {
-        Scenario::Publish => publish(job, &channel, &BODY),
-        Scenario::Large => publish(job, &channel, &[7; LARGE]),
+        Scenario::Publish => publish(job, &channel, || Body::from(&BODY)),
+        Scenario::Large => {
+            // What it does not have to copy.
+            let body = Bytes::from_static(&[7; LARGE]);
+            publish(job, &channel, || Body::from(body.clone()))
+        }
         Scenario::Confirms => confirms(job, &channel),
         Scenario::Consume => consume(job, &channel),
         Scenario::ConsumeAck => consume_ack(job, &channel),
@@ -29,10 +34,14 @@ fn round_trip<W: Blocking>(job: &Job, channel: &Channel<W>) -> Result<(), Failur
     Ok(())
 }
 
-fn publish<W: Blocking>(job: &Job, channel: &Channel<W>, body: &[u8]) -> Result<(), Failure> {
+fn publish<'a, W: Blocking>(
+    job: &Job,
+    channel: &Channel<W>,
+    body: impl Fn() -> Body<'a>,
+) -> Result<(), Failure> {
     let meter = job.start();
     for _ in 0..job.count {
-        channel.basic_publish("", &job.queue, body).transient().call()?;
+        channel.basic_publish("", &job.queue, body()).transient().call()?;
     }
     round_trip(job, channel)?;
     meter.finish();

@@ -1,9 +1,9 @@
 //! What is measured of a process while it does its job, and the line of JSON that says it.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rustix::time::{ClockId, clock_gettime};
+use cpu_time::ProcessTime;
 
 use crate::Job;
 
@@ -16,7 +16,7 @@ pub struct Meter {
     resident: u64,
     /// Nanoseconds.
     laps: Vec<u64>,
-    processor: Duration,
+    processor: ProcessTime,
     begin: Instant,
     lap: Instant,
 }
@@ -31,7 +31,7 @@ impl Meter {
             messages: job.count,
             resident,
             laps,
-            processor: processor_time(),
+            processor: ProcessTime::now(),
             begin,
             lap: begin,
         }
@@ -48,7 +48,7 @@ impl Meter {
     /// Ends the measurement, and prints it.
     pub fn finish(mut self) {
         let seconds = self.begin.elapsed().as_secs_f64();
-        let processor = (processor_time() - self.processor).as_secs_f64();
+        let processor = self.processor.elapsed().as_secs_f64();
         let (scenario, messages, resident) = (self.scenario, self.messages, self.resident);
         self.laps.sort_unstable();
         let latency: String = [("p50", 50), ("p99", 99)]
@@ -64,15 +64,6 @@ impl Meter {
              \"processor_seconds\":{processor:.6},\"resident_kib\":{resident},\"peak_kib\":{peak}{latency}}}"
         );
     }
-}
-
-/// The time that all threads of the process have had, in user and in system mode.
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(
-        u64::try_from(time.tv_sec).unwrap_or_default(),
-        u32::try_from(time.tv_nsec).unwrap_or_default(),
-    )
 }
 
 /// A line of /proc/self/status, in KiB.

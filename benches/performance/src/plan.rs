@@ -78,8 +78,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Line>, Failure> {
             .iter()
             .filter(|(_, scenario)| counts::SCENARIOS.contains(scenario))
         {
-            // Under callgrind everything takes fifty times as long.
-            let count = (messages[&(program.name, scenario.name())] / 50).clamp(1_000, 50_000);
+            let count = messages[&(program.name, scenario.name())];
             for what in counts::ALL {
                 let each = counts::each(what, program, scenario, count);
                 eprintln!("{what:?}: {}, {}: {each:?}", scenario.name(), program.name);

@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use amqp_client::bytes::Bytes;
 use amqp_client::event_loop::{Channel, Connection, EventLoop, Handlers, Publisher};
 use amqp_harness::{BODY, Failure, Job, LARGE, Meter, Scenario, WINDOW};
 
@@ -37,15 +38,15 @@ struct Run {
     begun: Cell<u64>,
     done: Cell<u64>,
     meter: RefCell<Option<Meter>>,
-    body: Vec<u8>,
+    body: Bytes,
     failure: Rc<Cell<Option<Failure>>>,
 }
 
 impl Run {
     fn new(job: Job, failure: &Rc<Cell<Option<Failure>>>) -> Self {
         let body = match job.scenario {
-            Scenario::Large => vec![7; LARGE],
-            _ => BODY.to_vec(),
+            Scenario::Large => Bytes::from_static(&[7; LARGE]),
+            _ => Bytes::from_static(&BODY),
         };
         Self {
             job,
@@ -83,7 +84,9 @@ impl Run {
         }
         self.begun.set(self.begun.get() + 1);
         let run = Rc::clone(self);
-        let publish = channel.basic_publish("", &self.job.queue, &self.body).transient();
+        let publish = channel
+            .basic_publish("", &self.job.queue, self.body.clone())
+            .transient();
         publish.then(move |channel, published| {
             if run.succeeded(published).is_none() {
                 return;
@@ -113,7 +116,9 @@ impl Run {
         }
         self.begun.set(self.begun.get() + 1);
         let run = Rc::clone(self);
-        let publish = publisher.publish("", &self.job.queue, &self.body).transient();
+        let publish = publisher
+            .publish("", &self.job.queue, self.body.clone())
+            .transient();
         publish.then_confirmed(move |publisher, outcome| {
             if run.succeeded(outcome).is_none() {
                 return;
@@ -171,7 +176,9 @@ impl Run {
     }
 
     fn ping(&self, channel: &Channel) {
-        let publish = channel.basic_publish("", &self.job.queue, &self.body).transient();
+        let publish = channel
+            .basic_publish("", &self.job.queue, self.body.clone())
+            .transient();
         publish.then(|_, _| {});
     }
 
