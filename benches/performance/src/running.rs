@@ -12,7 +12,9 @@ use crate::options::benches;
 use crate::programs::Program;
 
 /// Seconds after which a run has failed.
-const LIMIT: &str = "100";
+const LIMIT: u32 = 20;
+/// The same under a program that slows it down.
+const LIMIT_WITHIN: u32 = 300;
 
 /// A broker that does nothing, until it is dropped.
 struct Broker {
@@ -76,7 +78,8 @@ pub(crate) fn run_within(
         (None, address) => address.map(|address| address.to_string()).unwrap_or_default(),
     };
     let mut command = command(pinned);
-    command.args(["timeout", LIMIT]);
+    let limit = if wrapper.is_empty() { LIMIT } else { LIMIT_WITHIN };
+    command.args(["timeout", &limit.to_string()]);
     command.args(wrapper);
     if !variables.is_empty() {
         command.arg("env");
@@ -90,7 +93,7 @@ pub(crate) fn run_within(
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     match output.status.code() {
         Some(0) => Ok((String::from_utf8(output.stdout)?, said)),
-        Some(124) => Err(format!("not done after {LIMIT} seconds").into()),
+        Some(124) => Err(format!("not done after {limit} seconds").into()),
         _ => Err(said.lines().last().unwrap_or("it failed").to_owned().into()),
     }
 }
