@@ -138,8 +138,9 @@ impl Amqprs {
     }
 
     async fn consume(&self, no_ack: bool) -> Result<UnboundedReceiver<ConsumerMessage>, Failure> {
-        let consume = BasicConsumeArguments::new(&self.job.queue, "consumer");
-        let consume = consume.auto_ack(no_ack).finish();
+        let consume = BasicConsumeArguments::new(&self.job.queue, "consumer")
+            .auto_ack(no_ack)
+            .finish();
         let (_, messages) = self.channel.basic_consume_rx(consume).await?;
         Ok(messages)
     }
