@@ -222,6 +222,8 @@ impl Connection {
     /// Takes note that this one left the queue by itself.
     pub(super) fn leave_gate(&mut self, request: RequestId) {
         self.gate.waiters.retain(|waiter| waiter.request != request);
+        // Reading may pause when nobody waits.
+        self.sooner = true;
     }
 
     /// Whether the server lets this channel publish.
@@ -256,6 +258,7 @@ impl Connection {
 
     /// Removes those who are to be told an error; who was told to try again learns it then.
     fn dismiss(&mut self, reason: impl Fn(&Self, &GateWaiter) -> Option<PublishError>) {
+        self.sooner = true;
         let mut waiters = std::mem::take(&mut self.gate.waiters);
         waiters.retain(|waiter| {
             let Some(error) = reason(self, waiter) else {

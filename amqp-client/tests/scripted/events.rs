@@ -1,6 +1,6 @@
 //! What subscribers are told, in which order, and what becomes of those that do not listen.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -84,6 +84,30 @@ fn events_come_in_order_to_everybody_and_end_with_the_connection() {
     assert!(matches!(next(&mut late), ConnectionEvent::Closed(_)));
     assert!(ready(late.next()).is_none());
     drop(doomed);
+}
+
+#[test]
+fn reading_pauses_when_the_last_publisher_gives_up_for_whom_it_went_on() {
+    let mut config = Config::default();
+    config.receive_buffer = 1000;
+    let mut session = Session::open_with(config);
+    let channel = session.open_channel();
+    let consumer = session.consume(&channel, "c");
+    session.send(1, &channel::Flow { active: false });
+    let mut events = session.connection.events();
+    {
+        let mut publish = Box::pin(channel.basic_publish("", "q", "held back").into_future());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(publish.as_mut().poll(&mut cx).is_pending());
+        session.drive();
+        // channel.flow is awaited, so reading goes on.
+        session.feed(&delivery(1, "c", 1, &[0; 2000], 3000));
+        session.drive();
+        assert!(pin!(events.next()).poll(&mut cx).is_pending());
+    }
+    session.drive();
+    assert!(matches!(next(&mut events), ConnectionEvent::ReadingPaused));
+    drop(consumer);
 }
 
 #[test]
