@@ -235,7 +235,7 @@ mod tests {
             2
         }
         fn encode(&self, writer: &mut Writer<'_>) {
-            writer.property_flags(PropertyFlags::new([self.0]));
+            writer.property_flags(|_| PropertyFlags::new([self.0]));
         }
     }
 

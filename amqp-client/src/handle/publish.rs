@@ -35,7 +35,7 @@ pub struct Publish<'a> {
 
 impl<'a> Publish<'a> {
     // Put together in its place: to move a message costs as much as to encode it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn request<C>(
         caller: &'a C,
         exchange: name!('a),
@@ -79,6 +79,7 @@ impl<S: Style> Channel<S> {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline(always)]
     pub fn basic_publish<'a>(
         &'a self,
         exchange: name!('a),
@@ -114,6 +115,7 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
     }
 
     /// delivery-mode 1: the server may keep the message in memory alone.
+    #[inline(always)]
     pub fn transient(self) -> Self {
         self.set(|publish| publish.properties.delivery_mode = Some(1))
     }
@@ -210,6 +212,7 @@ impl<'a, S: Style> Begin for Request<'a, Channel<S>, Publish<'a>> {
     type Output = Result<(), PublishError>;
     type Future = PublishMessage<'a>;
 
+    #[inline(always)]
     fn begin(self) -> PublishMessage<'a> {
         PublishMessage(Admission::new(&self.caller.handle, self.method, self.fault))
     }
@@ -255,7 +258,7 @@ enum Stage {
 }
 
 impl<'a> Admission<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(channel: &'a Arc<ChannelHandle>, message: Publish<'a>, fault: Option<Fault>) -> Self {
         Self {
             channel,

@@ -37,6 +37,14 @@ impl PropertyFlags {
         Self(bits.unbounded_shl(64 - COUNT as u32))
     }
 
+    /// Sets the flag `index`, counted from 0. There is none beyond [`MAX`](Self::MAX).
+    #[inline]
+    pub const fn set(&mut self, index: usize) {
+        if index < Self::MAX {
+            self.0 |= FIRST >> index;
+        }
+    }
+
     /// Whether the flag `index`, counted from 0, is set. Those beyond [`MAX`](Self::MAX) never are.
     #[inline]
     #[must_use]

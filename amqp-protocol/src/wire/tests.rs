@@ -87,7 +87,20 @@ fn bits_are_packed_from_the_least_significant_on() {
 fn property_flags<const COUNT: usize>(flags: [bool; COUNT], octets: &[u8]) {
     let set = PropertyFlags::new(flags);
     assert_eq!(std::array::from_fn(|index| set.has(index)), flags);
-    assert_eq!(written(|w| w.property_flags(set)), octets);
+    assert_eq!(written(|w| w.property_flags(|_| set)), octets);
+    let behind = written(|w| {
+        w.octet(7);
+        w.property_flags(|w| {
+            w.octet(8);
+            set
+        });
+    });
+    assert_eq!(behind, [b"\x07", octets, b"\x08"].concat());
+    let mut one_by_one = PropertyFlags::default();
+    for index in (0..COUNT).filter(|index| flags[*index]) {
+        one_by_one.set(index);
+    }
+    assert_eq!(one_by_one, set);
     assert_eq!(set.encoded_len(), octets.len());
     assert_eq!(three_ways(octets, |r| r.property_flags::<COUNT>("x")), set);
 }
@@ -100,7 +113,10 @@ fn property_flags_of_one_word() {
     property_flags(flags, b"\xA0\x04");
     property_flags([true; 15], b"\xFF\xFE");
     property_flags([], b"\0\0");
-    assert!(!PropertyFlags::new([true]).has(usize::MAX));
+    let mut one = PropertyFlags::new([true]);
+    one.set(PropertyFlags::MAX);
+    assert_eq!(one, PropertyFlags::new([true]));
+    assert!(!one.has(usize::MAX));
 }
 
 #[test]

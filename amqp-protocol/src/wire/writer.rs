@@ -115,20 +115,25 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// The flags of a class's properties, in as few words as carry them all, at least one.
+    /// A class's properties: their flags, in as few words as carry them all, at least one; and behind them the values, which
+    /// `values` writes, and says of which properties.
+    // The flags are known when the values are written: to look at each property twice costs as much as all the rest.
     #[inline]
-    pub fn property_flags(&mut self, flags: PropertyFlags) {
-        match flags.only_word() {
-            Some(word) => self.short(word),
-            None => self.property_flag_words(flags),
+    pub fn property_flags(&mut self, values: impl FnOnce(&mut Self) -> PropertyFlags) {
+        let start = self.out.len();
+        self.short(0);
+        let flags = values(self);
+        match (flags.only_word(), self.out.get_mut(start..)) {
+            (Some(word), Some([first, second, ..])) => [*first, *second] = word.to_be_bytes(),
+            _ => self.put_flag_words(start, flags),
         }
     }
 
+    /// Replaces the only word at `start` by all of them.
     #[cold]
-    fn property_flag_words(&mut self, flags: PropertyFlags) {
-        for word in flags.words() {
-            self.short(word);
-        }
+    fn put_flag_words(&mut self, start: usize, flags: PropertyFlags) {
+        let words = flags.words().flat_map(u16::to_be_bytes);
+        self.out.splice(start..start + 2, words);
     }
 
     /// The domain `content` of AMQP 0-9.

@@ -88,13 +88,15 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
             None => quote!(if let Some(value) = &self.#name { len += value.encoded_len(); }),
         }
     });
-    let writes = valued().map(|item| {
+    let writes = class.properties.iter().enumerate().map(|(index, item)| {
         let name = field_ident(&item.name);
         let call = field::call(item);
-        if item.wire.borrows() {
-            quote!(if let Some(value) = &self.#name { writer.#call(value); })
+        let index = proc_macro2::Literal::usize_unsuffixed(index);
+        if item.wire == WireType::Bit {
+            quote!(if self.#name { flags.set(#index); })
         } else {
-            quote!(if let Some(value) = self.#name { writer.#call(value); })
+            let borrow = item.wire.borrows().then(|| quote!(&));
+            quote!(if let Some(value) = #borrow self.#name { flags.set(#index); writer.#call(value); })
         }
     });
     let reads = class.properties.iter().enumerate().map(|(index, item)| {
@@ -132,6 +134,17 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
     };
     let count = proc_macro2::Literal::usize_unsuffixed(class.properties.len());
     let skip_flags = valued().next().map(|_| quote!(let flags =));
+    let encode = match class.properties.is_empty() {
+        true => quote!(writer.property_flags(|_| amqp::PropertyFlags::default());),
+        false => {
+            let writer = valued().next().map_or_else(|| quote!(_), |_| quote!(writer));
+            quote!(writer.property_flags(|#writer| {
+                let mut flags = amqp::PropertyFlags::default();
+                #(#writes)*
+                flags
+            });)
+        }
+    };
     let flags_local = (!class.properties.is_empty()).then(|| quote!(let flags =));
     // `decode` is always inlined: to move all properties out of a `Result` costs as much as to read them (ADR 5).
     quote! {
@@ -164,8 +177,7 @@ fn codec(class: &Class, lifetimes: &Lifetimes) -> TokenStream {
 
             #[inline]
             fn encode(&self, writer: &mut amqp::Writer<'_>) {
-                writer.property_flags(self.flags());
-                #(#writes)*
+                #encode
             }
         }
 

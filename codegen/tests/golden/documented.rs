@@ -297,13 +297,19 @@ pub mod room {
 
         #[inline]
         fn encode(&self, writer: &mut amqp::Writer<'_>) {
-            writer.property_flags(self.flags());
-            if let Some(value) = &self.content_type {
-                writer.shortstr(value);
-            }
-            if let Some(value) = &self.headers {
-                writer.table(value);
-            }
+            writer
+                .property_flags(|writer| {
+                    let mut flags = amqp::PropertyFlags::default();
+                    if let Some(value) = &self.content_type {
+                        flags.set(0);
+                        writer.shortstr(value);
+                    }
+                    if let Some(value) = &self.headers {
+                        flags.set(1);
+                        writer.table(value);
+                    }
+                    flags
+                });
         }
     }
 

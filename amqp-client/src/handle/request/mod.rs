@@ -109,6 +109,7 @@ where
     type Output = <Self as Begin>::Output;
     type IntoFuture = <Self as Begin>::Future;
 
+    #[inline(always)]
     fn into_future(self) -> Self::IntoFuture {
         self.begin()
     }
@@ -214,6 +215,7 @@ impl<'a, C, M> Request<'a, C, M> {
         )
     }
 
+    #[inline(always)]
     pub(super) fn set(mut self, change: impl FnOnce(&mut M)) -> Self {
         change(&mut self.method);
         self
