@@ -65,6 +65,18 @@ pub trait Encode {
     fn encode(&self, writer: &mut Writer<'_>);
 }
 
+impl<T: Encode> Encode for &T {
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        T::encoded_len(self)
+    }
+
+    #[inline]
+    fn encode(&self, writer: &mut Writer<'_>) {
+        T::encode(self, writer);
+    }
+}
+
 /// Reads itself from the wire's form, borrowing from the input and allocating nothing.
 pub trait Decode<'a>: Sized {
     /// Takes its octets from the front of the reader and leaves what follows.
@@ -144,4 +156,9 @@ pub trait Properties: Encode {
     const CLASS_ID: u16;
     /// The name of the class in the specification.
     const CLASS: &'static str;
+}
+
+impl<P: Properties> Properties for &P {
+    const CLASS_ID: u16 = P::CLASS_ID;
+    const CLASS: &'static str = P::CLASS;
 }

@@ -58,6 +58,7 @@ impl Drop for ChannelHandle {
 }
 
 impl ChannelHandle {
+    #[inline(always)]
     pub(super) fn with<R>(&self, f: impl FnOnce(&mut Inner, ChannelKey) -> R) -> R {
         self.connection.shared.with(|inner| f(inner, self.key))
     }

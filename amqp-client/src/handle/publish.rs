@@ -94,6 +94,7 @@ impl<S: Style> Channel<S> {
 macro_rules! short_string_properties {
     ($($(#[$doc:meta])* $name:ident $text:literal),* $(,)?) => {$(
         $(#[$doc])*
+        #[inline]
         pub fn $name(mut self, value: name!('a)) -> Self {
             let value = self.keep($text, value);
             self.set(|publish| publish.properties.$name = Some(value))
@@ -104,18 +105,20 @@ macro_rules! short_string_properties {
 /// Options of [`Channel::basic_publish`] and [`Publisher::publish`](super::Publisher::publish).
 impl<'a, C> Request<'a, C, Publish<'a>> {
     /// Replaces all properties.
+    #[inline]
     pub fn properties(self, properties: basic::Properties<'a>) -> Self {
         self.set(|publish| publish.properties = properties)
     }
 
     /// delivery-mode 2: in a durable queue the message survives a restart of the server. A [`Publisher`](super::Publisher)
     /// does so by itself.
+    #[inline]
     pub fn persistent(self) -> Self {
         self.set(|publish| publish.properties.delivery_mode = PERSISTENT)
     }
 
     /// delivery-mode 1: the server may keep the message in memory alone.
-    #[inline(always)]
+    #[inline]
     pub fn transient(self) -> Self {
         self.set(|publish| publish.properties.delivery_mode = Some(1))
     }
@@ -123,6 +126,7 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
     /// The server sends the message back when it can route it to no queue, instead of dropping it: a
     /// [`Receipt`](super::Receipt) then says [`PublishError::Returned`], and without one it comes to
     /// [`Channel::returns`].
+    #[inline]
     pub fn mandatory(self) -> Self {
         self.set(|publish| publish.method.mandatory = true)
     }
@@ -179,11 +183,13 @@ impl<'a, C> Request<'a, C, Publish<'a>> {
     }
 
     /// Higher ones go first, in a queue declared with `x-max-priority`.
+    #[inline]
     pub fn priority(self, priority: u8) -> Self {
         self.set(|publish| publish.properties.priority = Some(priority))
     }
 
     /// Seconds since 1970-01-01 00:00 UTC.
+    #[inline]
     pub fn timestamp(self, seconds: u64) -> Self {
         self.set(|publish| publish.properties.timestamp = Some(seconds))
     }
@@ -219,7 +225,7 @@ impl<'a, S: Style> Begin for Request<'a, Channel<S>, Publish<'a>> {
 
     fn detach(begun: PublishMessage<'a>) -> Detached<Self::Output> {
         let mut admission = begun.0.into_owned();
-        Box::pin(poll_fn(move |cx| admission.poll(cx, false).map_ok(drop)))
+        Box::pin(poll_fn(move |cx| admission.poll(cx, false).map(unboxed)))
     }
 }
 
@@ -235,8 +241,12 @@ impl Future for PublishMessage<'_> {
     type Output = Result<(), PublishError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, false).map_ok(drop)
+        self.0.poll(cx, false).map(unboxed)
     }
+}
+
+fn unboxed(outcome: Result<Published, Box<PublishError>>) -> Result<(), PublishError> {
+    outcome.map(drop).map_err(|error| *error)
 }
 
 /// A message on its way into the output, perhaps held back before.
@@ -297,21 +307,23 @@ impl<C: Borrow<Arc<ChannelHandle>>> Admission<'_, C> {
         &mut self,
         cx: &mut Context<'_>,
         keeps: bool,
-    ) -> Poll<Result<Published, PublishError>> {
+    ) -> Poll<Result<Published, Box<PublishError>>> {
         if let Stage::New(fault) = &mut self.stage {
             match fault.take() {
                 None => self.begin(),
                 Some(fault) => {
                     self.stage = Stage::Over;
-                    return Poll::Ready(Err(fault.into()));
+                    return Poll::Ready(Err(Box::new(fault.into())));
                 }
             }
         }
         let outcome = ready!(self.admit(cx, keeps));
         self.stage = Stage::Over;
         if self.trace.is_listened_to() {
-            self.trace
-                .admitted(self.channel.borrow().shared(), outcome.as_ref().map(drop));
+            self.trace.admitted(
+                self.channel.borrow().shared(),
+                outcome.as_ref().map(drop).map_err(Box::as_ref),
+            );
         }
         Poll::Ready(outcome)
     }
@@ -342,7 +354,7 @@ impl<C: Borrow<Arc<ChannelHandle>>> Admission<'_, C> {
     }
 
     #[inline]
-    fn admit(&mut self, cx: &mut Context<'_>, keeps: bool) -> Poll<Result<Published, PublishError>> {
+    fn admit(&mut self, cx: &mut Context<'_>, keeps: bool) -> Poll<Result<Published, Box<PublishError>>> {
         loop {
             let turn = match &mut self.stage {
                 Stage::New(_) => None,
@@ -378,7 +390,7 @@ impl Inner {
         turn: Option<RequestId>,
         message: &Publish<'_>,
         keeps: bool,
-    ) -> Result<Result<Published, (RequestId, bool)>, PublishError> {
+    ) -> Result<Result<Published, (RequestId, bool)>, Box<PublishError>> {
         let held = match turn {
             None if self.core.may_publish(key) => None,
             None => Some(self.core.wait_to_publish(self.now(), key)?),

@@ -284,7 +284,7 @@ impl<C: Borrow<Arc<ChannelHandle>>> Admission<'_, C> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(DeliveryTag, Publishing), PublishError>> {
-        let published = ready!(self.poll(cx, true))?;
+        let published = ready!(self.poll(cx, true)).map_err(|error| *error)?;
         // A publisher's channel is in confirm mode as long as it lives.
         let unknown = || PublishError::Unknown(ChannelError::Closed.into());
         let delivery_tag = published.delivery_tag.ok_or_else(unknown)?;

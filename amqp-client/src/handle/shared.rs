@@ -90,6 +90,7 @@ impl Shared {
     }
 
     /// Runs `f` under the lock, hands out the events that it caused, and wakes whom they concern.
+    #[inline(always)]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> R {
         // Nothing under the lock panics; a poisoned lock could only come from an allocation that failed.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

@@ -318,6 +318,7 @@ impl Connection {
     }
 
     /// Appends octets to the outgoing stream.
+    #[inline]
     pub(super) fn put<R>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let before = self.outgoing.remaining();
         let result = self.outgoing.encode(encode);

@@ -46,12 +46,14 @@ impl Connection {
     /// Whether to publish on this channel now, and not [wait](Self::wait_to_publish): the server blocks neither the
     /// connection nor the channel, the transport has taken and the server confirmed enough of what was published before,
     /// and nobody who waited longer is about to publish. Nothing but publishing is ever held back.
+    #[inline]
     pub fn may_publish(&self, key: ChannelKey) -> bool {
         let waiters = &self.gate.waiters;
         self.is_way_free(key) && (waiters.is_empty() || !waiters.iter().any(|waiter| waiter.told))
     }
 
     /// Whether nothing holds this channel's publishes back.
+    #[inline]
     pub(crate) fn is_way_free(&self, key: ChannelKey) -> bool {
         let open = self.error.is_none() && self.gate.blocked.is_none() && !self.gate.full;
         open && self.peek_channel(key).is_some_and(Channel::may_publish)

@@ -49,6 +49,7 @@ impl Outgoing {
     }
 
     /// Lets `encode` append to the buffer.
+    #[inline]
     pub(crate) fn encode<R>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let before = self.octets.len();
         let result = encode(&mut self.octets);

@@ -182,7 +182,7 @@ fn large_bodies_are_seen_where_they_lie() {
     let (mut peer, log) = open();
     let key = peer.open_channel();
     log.take();
-    let body = Bytes::from(vec![7; 1 << 20]);
+    let body = Bytes::from(vec![7; 1 << 18]);
     let all = body.as_ptr_range();
     let all = all.start as usize..all.end as usize;
     publish(&mut peer, key, body.clone()).unwrap();
@@ -192,7 +192,7 @@ fn large_bodies_are_seen_where_they_lie() {
     let seen = log.take();
     assert_eq!(octets_of(&seen, Sender::Client), sent);
     // A frame of 4,096 octets has room for 4,088.
-    let parts = (1_usize << 20).div_ceil(4088);
+    let parts = (1_usize << 18).div_ceil(4088);
     assert_eq!(seen.len(), 2 + parts + 3);
     let mut end = all.start;
     for part in &seen[2..2 + parts] {

@@ -1,8 +1,9 @@
 //! Writing frames into a buffer: whole, or around a body that goes out by reference.
 
+use crate::content::ContentHeader;
 use crate::error::TooLong;
-use crate::frame::{END, FrameType, OVERHEAD, START_LEN, part_max, payload_max};
-use crate::method::{Arguments, Encode};
+use crate::frame::{END, FrameType, START_LEN, part_max, payload_max};
+use crate::method::{Arguments, Encode, Properties};
 use crate::wire::{ChannelId, Writer};
 
 /// The octets before a payload of `size` octets. [`END`] follows the payload. With these a large body goes out by
@@ -37,7 +38,7 @@ pub fn write(
 
 /// Ends the frame that begins at `frame` and fills in its size, or takes it back.
 // To ask for the length beforehand would be to walk through all fields twice.
-#[inline]
+#[inline(always)]
 fn finish(out: &mut Vec<u8>, frame: usize, frame_max: u32) -> Result<(), TooLong> {
     let actual = out.len() - frame - START_LEN;
     let limit = payload_max(frame_max) as usize;
@@ -57,7 +58,7 @@ fn finish(out: &mut Vec<u8>, frame: usize, frame_max: u32) -> Result<(), TooLong
 /// # Errors
 ///
 /// When the method does not fit into one frame of `frame_max` octets (0: no limit); nothing is appended then.
-#[inline]
+#[inline(always)]
 pub fn write_method<M: Arguments>(
     out: &mut Vec<u8>,
     channel: ChannelId,
@@ -74,22 +75,48 @@ pub fn write_method<M: Arguments>(
     finish(out, frame, frame_max)
 }
 
+/// Appends a frame with the header of a content.
+///
+/// # Errors
+///
+/// When the header does not fit into one frame of `frame_max` octets (0: no limit); nothing is appended then.
+#[inline(always)]
+pub fn write_header<P: Properties>(
+    out: &mut Vec<u8>,
+    channel: ChannelId,
+    header: &ContentHeader<P>,
+    frame_max: u32,
+) -> Result<(), TooLong> {
+    let frame = out.len();
+    let [kind, c0, c1, s0, s1, s2, s3] = start(FrameType::Header, channel, 0);
+    let [i0, i1] = P::CLASS_ID.to_be_bytes();
+    let [b0, b1, b2, b3, b4, b5, b6, b7] = header.body_size.to_be_bytes();
+    out.extend_from_slice(&[
+        kind, c0, c1, s0, s1, s2, s3, i0, i1, 0, 0, b0, b1, b2, b3, b4, b5, b6, b7,
+    ]);
+    header.properties.encode(&mut Writer::new(out));
+    finish(out, frame, frame_max)
+}
+
 /// Appends a body as frames of at most `frame_max` octets (0: no limit), by copying. An empty body has no frame.
 ///
 /// Peers agree on 4096 octets at least. A frame of less than 9 has no room for any part of a body: 1 to 8 are taken for 9.
 #[inline]
 pub fn write_body(out: &mut Vec<u8>, channel: ChannelId, body: &[u8], frame_max: u32) {
-    for part in body.chunks(part_max(frame_max)) {
-        out.reserve(part.len() + OVERHEAD);
+    let (max, mut rest) = (part_max(frame_max), body);
+    while !rest.is_empty() {
+        let (part, behind) = rest.split_at(rest.len().min(max));
         out.extend_from_slice(&start(FrameType::Body, channel, part.len() as u32));
         out.extend_from_slice(part);
         out.push(END);
+        rest = behind;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::OVERHEAD;
     use crate::method::{MethodId, Senders};
     use crate::wire::ShortStr;
 

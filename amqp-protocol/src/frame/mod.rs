@@ -6,7 +6,7 @@ mod owned;
 
 use std::fmt;
 
-pub use encode::{start, write, write_body, write_method};
+pub use encode::{start, write, write_body, write_header, write_method};
 pub use owned::Frame;
 
 use crate::error::{DecodeError, DecodeErrorKind};

@@ -215,6 +215,7 @@ impl<'a, C, M> Request<'a, C, M> {
         )
     }
 
+    // In place: a publish is 400 octets long.
     #[inline(always)]
     pub(super) fn set(mut self, change: impl FnOnce(&mut M)) -> Self {
         change(&mut self.method);
