@@ -2,6 +2,7 @@
 
 mod authentication;
 mod building;
+mod by_reference;
 mod confirms;
 mod deliveries;
 #[cfg(feature = "v0-8")]
