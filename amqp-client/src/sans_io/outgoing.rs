@@ -6,8 +6,8 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 
-/// The buffer's capacity above which it is given back once it has been sent.
-const KEEP_CAPACITY: usize = 1 << 20;
+/// The buffer's capacity that is kept however little of it was used.
+const KEEP_CAPACITY: usize = 16 * 1024;
 
 /// A batch of octets for the transport. It is a [`Buf`]: write its chunks, advance it by what was written, and tell
 /// [`Connection::transmitted`](super::Connection::transmitted).
@@ -63,10 +63,14 @@ impl Outgoing {
         self.shared.push_back((self.octets.len(), octets));
     }
 
-    /// Forgets everything, and keeps the buffer unless it grew out of proportion.
+    /// Forgets everything. Of a buffer of which little was used, most is given back; one that is filled again and again
+    /// stays, because new memory costs a publish more than its instructions do.
     pub(crate) fn clear(&mut self) {
+        let used = self.octets.len();
         self.octets.clear();
-        self.octets.shrink_to(KEEP_CAPACITY);
+        if (1..self.octets.capacity() / 4).contains(&used) {
+            self.octets.shrink_to(KEEP_CAPACITY.max(2 * used));
+        }
         self.shared.clear();
         self.written = 0;
         self.remaining = 0;
@@ -167,6 +171,27 @@ mod tests {
             }
             assert_eq!(written, b"abCDEFgh", "by {step}");
         }
+    }
+
+    #[test]
+    fn a_buffer_stays_while_it_is_used_and_goes_when_it_is_not() {
+        let mut batch = Outgoing::new();
+        let mut fill = |count: usize| {
+            batch.clear();
+            batch.encode(|octets| octets.resize(count, 7));
+            batch.octets.capacity()
+        };
+        let large = 64 * KEEP_CAPACITY;
+        let capacity = fill(large);
+        assert_eq!(fill(large / 2), capacity);
+        assert_eq!(fill(large), capacity);
+        assert_eq!(fill(0), capacity);
+        assert_eq!(fill(8), capacity);
+        // What was used last says how much is kept.
+        assert_eq!(fill(large / 8), KEEP_CAPACITY.max(large / 8));
+        assert_eq!(fill(8), large / 8);
+        assert_eq!(fill(8), KEEP_CAPACITY);
+        assert_eq!(fill(8), KEEP_CAPACITY);
     }
 
     #[test]
