@@ -1,12 +1,9 @@
-//! How many instructions a message costs in the client, with the features that this program is built with: callgrind
-//! counts those of this program with many messages and with twice as many. No clock, socket or server of weight is there.
+//! What is counted: scenarios with a server in memory, so that no clock, socket or server of weight is there.
 
-use std::env;
-use std::error::Error;
 use std::future::{Future, IntoFuture};
 use std::io;
+use std::mem;
 use std::pin::{Pin, pin};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -20,76 +17,17 @@ use amqp_client::sans_io::Outgoing;
 use amqp_client::{Channel, Config, Connection};
 use bytes::{Buf, BytesMut};
 
-type Failure = Box<dyn Error>;
+use crate::Failure;
 
-const BODY: [u8; 16] = [7; 16];
-const MESSAGES: u64 = 20_000;
-/// Messages between two polls of the driver.
-const BATCHES: [u64; 2] = [100, 1];
 /// `consume` needs no acknowledgements, `deliver` acks each; `consumers` is `consume` by [`CONSUMERS`], each batch the next
 /// one's.
-const SCENARIOS: [&str; 5] = ["publish", "confirm", "consume", "consumers", "deliver"];
+pub(crate) const ALL: [&str; 5] = ["publish", "confirm", "consume", "consumers", "deliver"];
+
+const BODY: [u8; 16] = [7; 16];
 const CONSUMERS: usize = 10_000;
-/// `info` and `debug` are subscribers of `tracing` that might listen up to that level, and never do.
-const LISTENERS: &[&str] = &[
-    "nobody",
-    #[cfg(feature = "metrics")]
-    "prometheus",
-    #[cfg(feature = "tracing")]
-    "info",
-    #[cfg(feature = "tracing")]
-    "debug",
-];
 
-fn main() -> Result<(), Failure> {
-    let arguments: Vec<_> = env::args().skip(1).collect();
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    match arguments.as_slice() {
-        [] => report(),
-        [scenario, listener, batch, messages] => run(scenario, listener, batch.parse()?, messages.parse()?),
-        _ => Err("usage: instructions [SCENARIO LISTENER BATCH MESSAGES]".into()),
-    }
-}
-
-/// Runs this program under callgrind for each scenario.
-fn report() -> Result<(), Failure> {
-    println!("| scenario | who listens | messages a turn | instructions a message |");
-    println!("|---|---|---:|---:|");
-    for scenario in SCENARIOS {
-        for &listener in LISTENERS {
-            for batch in BATCHES {
-                let more = count(scenario, listener, batch, 2 * MESSAGES)?;
-                let each = (more - count(scenario, listener, batch, MESSAGES)?) / MESSAGES;
-                println!("| {scenario} | {listener} | {batch} | {each} |");
-            }
-        }
-    }
-    Ok(())
-}
-
-fn count(scenario: &str, listener: &str, batch: u64, messages: u64) -> Result<u64, Failure> {
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(env::current_exe()?)
-        .args([scenario, listener, &batch.to_string(), &messages.to_string()])
-        .output()?;
-    let said = String::from_utf8(output.stderr)?;
-    let collected = said.lines().find_map(|line| line.split_once("Collected : "));
-    match collected {
-        Some((_, count)) if output.status.success() => Ok(count.trim().parse()?),
-        _ => Err(said.into()),
-    }
-}
-
-fn run(scenario: &str, listener: &str, batch: u64, messages: u64) -> Result<(), Failure> {
-    match listener {
-        "nobody" => {}
-        #[cfg(feature = "metrics")]
-        "prometheus" => drop(metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?),
-        #[cfg(feature = "tracing")]
-        "info" | "debug" => tracing::subscriber::set_global_default(deaf::Deaf(listener.parse()?))?,
-        _ => return Err(format!("there is no listener {listener}").into()),
-    }
+/// Sends or receives so many messages, so many at each turn of the driver.
+pub(crate) fn run(scenario: &str, batch: u64, messages: u64) -> Result<(), Failure> {
     let mut session = Session::new();
     match scenario {
         "publish" => session.publish(batch, messages),
@@ -98,40 +36,6 @@ fn run(scenario: &str, listener: &str, batch: u64, messages: u64) -> Result<(), 
         "consumers" => session.consume(CONSUMERS, true, batch, messages),
         "deliver" => session.consume(1, false, batch, messages),
         _ => Err(format!("there is no scenario {scenario}").into()),
-    }
-}
-
-#[cfg(feature = "tracing")]
-mod deaf {
-    use tracing::level_filters::LevelFilter;
-    use tracing::span::{Attributes, Id, Record};
-    use tracing::{Event, Metadata, Subscriber};
-
-    /// Says up to which level it might listen, and never does.
-    pub(super) struct Deaf(pub(super) LevelFilter);
-
-    impl Subscriber for Deaf {
-        fn enabled(&self, _: &Metadata<'_>) -> bool {
-            false
-        }
-
-        fn max_level_hint(&self) -> Option<LevelFilter> {
-            Some(self.0)
-        }
-
-        fn new_span(&self, _: &Attributes<'_>) -> Id {
-            Id::from_u64(1)
-        }
-
-        fn record(&self, _: &Id, _: &Record<'_>) {}
-
-        fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-        fn event(&self, _: &Event<'_>) {}
-
-        fn enter(&self, _: &Id) {}
-
-        fn exit(&self, _: &Id) {}
     }
 }
 
@@ -262,6 +166,7 @@ impl Session {
         );
         let publisher = selected??;
         let mut receipts = Vec::new();
+        let mut confirmed = Vec::new();
         for turn in 1..=messages / batch {
             for _ in 0..batch {
                 let publish = publisher.publish("exchange", "routing.key", &BODY);
@@ -272,7 +177,9 @@ impl Session {
                 delivery_tag: DeliveryTag(turn * batch),
                 multiple: true,
             };
-            self.server.send(&method(1, &ack));
+            confirmed.clear();
+            frame::write_method(&mut confirmed, ChannelId(1), &ack, 0)?;
+            self.server.send(&confirmed);
             self.drive();
             for receipt in receipts.drain(..) {
                 ready(receipt)??;
@@ -316,6 +223,8 @@ impl Session {
             }
             self.drive();
         }
+        // To cancel so many would take longer than all that is counted.
+        mem::forget(started);
         Ok(())
     }
 }
