@@ -219,10 +219,13 @@ impl Blocking for Local {
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                 return Poll::Ready(output);
             }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Poll::Pending;
-            }
+            let over = deadline.is_some_and(|deadline| deadline <= Instant::now());
+            // Where it is over, this only looks for what has come.
             self.sleep(deadline);
+            if over {
+                self.turn();
+                return future.as_mut().poll(&mut cx);
+            }
         }
     }
 }
@@ -236,8 +239,11 @@ impl SingleThreaded {
     ///
     /// Why the connection is over. Closures and timers run nevertheless.
     pub fn process_events(&self, limit: Duration) -> Result<(), ConnectionError> {
-        let deadline = Instant::now().checked_add(limit);
+        let now = Instant::now();
+        let deadline = now.checked_add(limit);
         let received = self.stats().octets_received;
+        // What has come is looked for first, also when there is no time to wait.
+        self.style.sleep(Some(now));
         loop {
             self.style.turn();
             let ran = self.run_tasks();

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "blocking")]
 mod network;
+mod readiness;
 mod socket;
 
 use std::io;
@@ -11,6 +12,9 @@ use std::task::{Wake, Waker};
 use std::time::Instant;
 
 use mio::{Events, Poll, Registry, Token};
+
+#[cfg(feature = "blocking")]
+use self::readiness::Readiness;
 
 #[cfg(feature = "blocking")]
 pub(crate) use network::{AnyDriver, connect};
@@ -28,6 +32,8 @@ pub(crate) struct Reactor {
     poll: Poll,
     events: Events,
     alarm: Arc<Alarm>,
+    #[cfg(feature = "blocking")]
+    readiness: Arc<Readiness>,
 }
 
 impl Reactor {
@@ -42,6 +48,8 @@ impl Reactor {
             poll,
             events: Events::with_capacity(EVENTS),
             alarm: Arc::new(alarm),
+            #[cfg(feature = "blocking")]
+            readiness: Arc::new(Readiness::unknown()),
         })
     }
 
@@ -54,6 +62,12 @@ impl Reactor {
     #[cfg(feature = "event-loop")]
     pub(crate) fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// What it has been told of the socket, for a reactor that has one at a time.
+    #[cfg(feature = "blocking")]
+    fn readiness(&self) -> Arc<Readiness> {
+        Arc::clone(&self.readiness)
     }
 
     /// Wakes it, from any thread.
@@ -84,6 +98,11 @@ impl Reactor {
         let slept = self.poll.poll(&mut self.events, limit);
         self.alarm.asleep.store(false, Ordering::SeqCst);
         self.alarm.rings.store(false, Ordering::SeqCst);
+        #[cfg(feature = "blocking")]
+        self.events
+            .iter()
+            .filter(|event| event.token() != WAKE)
+            .for_each(|event| self.readiness.note_event(event));
         match slept {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             slept => slept,

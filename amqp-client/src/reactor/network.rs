@@ -5,11 +5,13 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use mio::{Interest, Registry, Token};
 
+use super::readiness::Readiness;
 use super::{Reactor, Socket, look_up, poll_connected};
 use crate::config::Config;
 use crate::connect::{self, MaybeTls, Network};
@@ -27,14 +29,16 @@ const SOCKET: Token = Token(0);
 /// What connecting needs, by a thread that waits for nothing else.
 struct OneThread {
     registry: Registry,
+    readiness: Arc<Readiness>,
     /// The earliest time that something waits for.
     deadline: Cell<Option<Instant>>,
 }
 
 impl OneThread {
-    fn new(registry: &Registry) -> io::Result<Self> {
+    fn new(reactor: &Reactor) -> io::Result<Self> {
         Ok(Self {
-            registry: registry.try_clone()?,
+            registry: reactor.registry().try_clone()?,
+            readiness: reactor.readiness(),
             deadline: Cell::new(None),
         })
     }
@@ -72,12 +76,13 @@ impl Network for OneThread {
     }
 
     async fn open_tcp(&self, address: SocketAddr, options: &TcpOptions) -> io::Result<Socket> {
+        self.readiness.begin();
         let mut stream = mio::net::TcpStream::connect(address)?;
         self.registry
             .register(&mut stream, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
         poll_fn(|_| poll_connected(&stream)).await?;
         connect::apply(options, &stream)?;
-        Ok(Socket::new(stream))
+        Ok(Socket::with_readiness(stream, Arc::clone(&self.readiness)))
     }
 
     async fn open(
@@ -105,9 +110,9 @@ impl Network for OneThread {
 
 /// Connects by a reactor of its own, and returns when that is done.
 pub(crate) fn connect(options: ConnectOptions) -> Result<(Connection, AnyDriver, Reactor), ConnectError> {
-    let lacking = |error: io::Error| ConnectError::System(std::sync::Arc::new(error));
+    let lacking = |error: io::Error| ConnectError::System(Arc::new(error));
     let mut reactor = Reactor::new().map_err(lacking)?;
-    let network = OneThread::new(reactor.registry()).map_err(lacking)?;
+    let network = OneThread::new(&reactor).map_err(lacking)?;
     let waker = reactor.waker();
     let mut cx = Context::from_waker(&waker);
     let (connection, driver) = {

@@ -2,18 +2,24 @@
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use mio::net::TcpStream;
 
+use super::readiness::Readiness;
 use crate::driver::{Clock, Transport};
 use crate::options::Host;
 use crate::sans_io::Outgoing;
 
 /// Octets read at a time.
 const READ: usize = 64 * 1024;
+
+/// For how long a socket that was empty is left alone, unless its reactor was told of more: who turns the driver and never
+/// sleeps, as in a row of publishes, hears of what has come nevertheless.
+const LEFT_ALONE: Duration = Duration::from_millis(1);
 
 /// How often it is read, at most, before others have their turn.
 const READS: u32 = 4;
@@ -29,15 +35,26 @@ pub(crate) struct Socket {
     scratch: Box<[u8]>,
     /// How often it may still be read.
     reads_left: u32,
+    readiness: Arc<Readiness>,
+    /// When it was last known to be empty.
+    emptied: Instant,
 }
 
 impl Socket {
     /// A stream that is connected, and registered.
+    #[cfg(feature = "event-loop")]
     pub(crate) fn new(stream: TcpStream) -> Self {
+        Self::with_readiness(stream, Arc::new(Readiness::unknown()))
+    }
+
+    /// The same, of whose readiness its reactor tells.
+    pub(super) fn with_readiness(stream: TcpStream, readiness: Arc<Readiness>) -> Self {
         Self {
             stream,
             scratch: vec![0; READ].into(),
             reads_left: READS,
+            readiness,
+            emptied: Instant::now(),
         }
     }
 
@@ -83,9 +100,16 @@ impl Transport for Socket {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         };
+        if !self.readiness.may_be() && self.emptied.elapsed() < LEFT_ALONE {
+            self.reads_left = READS;
+            return Poll::Pending;
+        }
         self.reads_left = reads_left;
         loop {
             let read = self.stream.read(&mut self.scratch);
+            if self.readiness.note_read(&read, READ) {
+                self.emptied = Instant::now();
+            }
             if let Ok(octets) = &read {
                 input.extend_from_slice(self.scratch.get(..*octets).unwrap_or_default());
             }
@@ -129,5 +153,84 @@ impl Transport for Socket {
 
     fn clock(&self) -> Clock {
         Clock::new(Instant::now)
+    }
+}
+
+#[cfg(all(test, feature = "blocking"))]
+mod tests {
+    use std::net::TcpListener;
+    use std::task::Waker;
+
+    use mio::{Interest, Token};
+
+    use super::super::Reactor;
+    use super::*;
+
+    /// A socket of a reactor, and the other end.
+    fn connected() -> (Reactor, Socket, std::net::TcpStream) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let reactor = Reactor::new().unwrap();
+        let readiness = reactor.readiness();
+        readiness.begin();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let both = Interest::READABLE | Interest::WRITABLE;
+        reactor.registry().register(&mut stream, Token(0), both).unwrap();
+        let (peer, _) = listener.accept().unwrap();
+        (reactor, Socket::with_readiness(stream, readiness), peer)
+    }
+
+    fn read(socket: &mut Socket, input: &mut BytesMut) -> Poll<usize> {
+        let mut cx = Context::from_waker(Waker::noop());
+        socket.poll_read(&mut cx, input).map(Result::unwrap)
+    }
+
+    /// Reads, and sleeps while there is nothing.
+    fn await_octets(reactor: &mut Reactor, socket: &mut Socket, input: &mut BytesMut) -> usize {
+        let patience = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Poll::Ready(octets) = read(socket, input) {
+                return octets;
+            }
+            reactor.sleep(Some(patience)).unwrap();
+            assert!(Instant::now() < patience, "nobody told of what has come");
+        }
+    }
+
+    #[test]
+    fn a_socket_that_was_emptied_waits_to_be_told_of_more() {
+        let (mut reactor, mut socket, mut peer) = connected();
+        let mut input = BytesMut::new();
+        for _ in 0..3 {
+            peer.write_all(b"ab").unwrap();
+            assert_eq!(await_octets(&mut reactor, &mut socket, &mut input), 2);
+            assert_eq!(
+                socket.readiness.may_be(),
+                cfg!(not(any(target_os = "linux", target_os = "android")))
+            );
+            assert!(read(&mut socket, &mut input).is_pending());
+            assert!(!socket.readiness.may_be());
+        }
+        assert_eq!(input, "ababab");
+    }
+
+    #[test]
+    fn what_comes_is_read_without_sleeping_too() {
+        let (_reactor, mut socket, mut peer) = connected();
+        let mut input = BytesMut::new();
+        assert!(read(&mut socket, &mut input).is_pending());
+        peer.write_all(b"ab").unwrap();
+        while input.len() < 2 {
+            let _ = read(&mut socket, &mut input);
+        }
+    }
+
+    #[test]
+    fn the_end_that_came_with_the_last_octets_is_seen_behind_them() {
+        let (mut reactor, mut socket, mut peer) = connected();
+        let mut input = BytesMut::new();
+        peer.write_all(b"ab").unwrap();
+        drop(peer);
+        assert_eq!(await_octets(&mut reactor, &mut socket, &mut input), 2);
+        assert_eq!(await_octets(&mut reactor, &mut socket, &mut input), 0);
     }
 }
