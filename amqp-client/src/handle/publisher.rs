@@ -173,6 +173,7 @@ impl<S: Style> Publisher<S> {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline(always)]
     pub fn publish<'a>(
         &'a self,
         exchange: name!('a),
@@ -238,6 +239,7 @@ impl<'a, S: Style> Begin for Request<'a, Publisher<S>, Publish<'a>> {
     type Output = Result<Receipt<S>, PublishError>;
     type Future = PublishConfirmed<'a, S>;
 
+    #[inline(always)]
     fn begin(self) -> PublishConfirmed<'a, S> {
         let channel = &self.caller.channel;
         PublishConfirmed {
@@ -249,7 +251,8 @@ impl<'a, S: Style> Begin for Request<'a, Publisher<S>, Publish<'a>> {
     fn detach(begun: PublishConfirmed<'a, S>) -> Detached<Self::Output> {
         let (channel, mut admission) = (begun.channel.clone(), begun.admission.into_owned());
         Box::pin(async move {
-            let (delivery_tag, trace) = poll_fn(|cx| admission.poll_confirmed(cx)).await?;
+            let outcome = poll_fn(|cx| admission.poll_confirmed(cx)).await;
+            let (delivery_tag, trace) = outcome.map_err(|error| *error)?;
             Ok(Receipt::new(channel, delivery_tag, trace))
         })
     }
@@ -273,7 +276,7 @@ impl<S: Style> Future for PublishConfirmed<'_, S> {
     type Output = Result<Receipt<S>, PublishError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (delivery_tag, trace) = ready!(self.admission.poll_confirmed(cx))?;
+        let (delivery_tag, trace) = ready!(self.admission.poll_confirmed(cx)).map_err(|error| *error)?;
         Poll::Ready(Ok(Receipt::new(self.channel.clone(), delivery_tag, trace)))
     }
 }
@@ -283,10 +286,10 @@ impl<C: Borrow<Arc<ChannelHandle>>> Admission<'_, C> {
     pub(super) fn poll_confirmed(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(DeliveryTag, Publishing), PublishError>> {
-        let published = ready!(self.poll(cx, true)).map_err(|error| *error)?;
+    ) -> Poll<Result<(DeliveryTag, Publishing), Box<PublishError>>> {
+        let published = ready!(self.poll(cx, true))?;
         // A publisher's channel is in confirm mode as long as it lives.
-        let unknown = || PublishError::Unknown(ChannelError::Closed.into());
+        let unknown = || Box::new(PublishError::Unknown(ChannelError::Closed.into()));
         let delivery_tag = published.delivery_tag.ok_or_else(unknown)?;
         let trace = self.take_trace();
         trace.numbered(delivery_tag);

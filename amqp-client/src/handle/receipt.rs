@@ -49,6 +49,7 @@ pub struct Receipt<S = Async> {
 }
 
 impl<S: Style> Receipt<S> {
+    #[inline]
     pub(super) fn new(channel: Channel<S>, delivery_tag: DeliveryTag, trace: Publishing) -> Self {
         Self {
             channel: Some(channel),
@@ -111,6 +112,7 @@ impl<S> Drop for Receipt<S> {
 }
 
 impl Inner {
+    #[inline]
     fn poll_outcome(
         &mut self,
         cx: &Context<'_>,

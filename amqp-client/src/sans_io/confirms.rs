@@ -196,6 +196,7 @@ impl Confirms {
     }
 
     /// Takes the outcome of a publish that is kept; `None` before there is one, and then there will be an event.
+    #[inline]
     pub(super) fn take_outcome(&mut self, delivery_tag: DeliveryTag) -> Option<Result<(), PublishError>> {
         if let Some(publish) = self.publish_mut(delivery_tag.0) {
             if !publish.settled {
@@ -254,7 +255,7 @@ impl Confirms {
         let from = if multiple { self.first() } else { last };
         for number in from..=last {
             if let Some(queued) = self.settle_one(number, failure.clone(), outside) {
-                outside.durations.note(now.saturating_duration_since(queued), 1);
+                outside.durations.note(queued, now, 1);
             }
         }
         self.forget_settled();
@@ -311,6 +312,7 @@ impl Confirms {
         None
     }
 
+    #[inline]
     fn publish_mut(&mut self, number: u64) -> Option<&mut Publish> {
         let index = number.checked_sub(self.first())?;
         self.publishes.get_mut(usize::try_from(index).ok()?)

@@ -63,6 +63,8 @@ pub struct Connection {
     queued: u64,
     taken: u64,
     transmitted: u64,
+    /// The time of the first publish since something was handed to the transport, where it was looked at.
+    pub(super) batch_began: Option<Instant>,
     pub(super) answers: Answers,
     /// While the transport takes nothing though octets wait for it, as far as it was looked at.
     pub(super) stalled: Spells,
@@ -140,6 +142,7 @@ impl Connection {
             queued: 0,
             taken: 0,
             transmitted: 0,
+            batch_began: None,
             answers: Answers::default(),
             stalled: Spells::default(),
             send_frame_max: FRAME_MIN,
@@ -241,6 +244,7 @@ impl Connection {
             batch.clear();
             std::mem::swap(batch, &mut self.outgoing);
             self.taken = self.queued;
+            self.batch_began = None;
         }
     }
 
@@ -252,8 +256,7 @@ impl Connection {
         self.heartbeat.attend(now);
         self.heartbeat.sent(now);
         for (received, count) in self.just_settled.drain(..) {
-            let duration = now.saturating_duration_since(received);
-            self.measured.settlements.note(duration, count as u64);
+            self.measured.settlements.note(received, now, count as u64);
         }
         self.settle_state();
         self.note_room();
@@ -304,6 +307,11 @@ impl Connection {
     /// How far the transport has taken the outgoing stream.
     pub(super) fn transmitted_position(&self) -> u64 {
         self.transmitted
+    }
+
+    /// Whether the transport has taken all that was handed to it.
+    pub(super) fn is_transport_idle(&self) -> bool {
+        self.transmitted == self.taken
     }
 
     /// The position in the outgoing stream where the next octet goes.

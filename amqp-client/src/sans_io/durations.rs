@@ -1,7 +1,7 @@
 //! How long things took: counted by size until somebody asks, in a bounded space. What is measured stands elsewhere.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Whether anybody ever asks. If not, nothing is counted, and nothing of the counting is compiled.
 pub(super) const MEASURED: bool = cfg!(feature = "metrics");
@@ -28,11 +28,15 @@ pub(crate) struct Durations {
 }
 
 impl Durations {
-    /// Counts `count` durations of this length.
-    pub(super) fn note(&mut self, duration: Duration, count: u64) {
-        if !MEASURED {
-            return;
+    /// Counts `count` durations from one time to another.
+    #[inline]
+    pub(super) fn note(&mut self, from: Instant, to: Instant, count: u64) {
+        if MEASURED {
+            self.count(to.saturating_duration_since(from), count);
         }
+    }
+
+    fn count(&mut self, duration: Duration, count: u64) {
         let nanos = duration.as_secs().saturating_mul(1_000_000_000);
         let bucket = bucket(nanos.saturating_add(duration.subsec_nanos().into()));
         *self.counts.entry(bucket).or_default() += count;
@@ -87,8 +91,8 @@ mod tests {
     fn equal_durations_are_counted_and_not_kept() {
         let mut durations = Durations::default();
         for _ in 0..1000 {
-            durations.note(Duration::from_secs(1), 1);
-            durations.note(Duration::from_millis(2), 2);
+            durations.count(Duration::from_secs(1), 1);
+            durations.count(Duration::from_millis(2), 2);
         }
         assert_eq!(durations.counts.len(), 2);
         let counts: Vec<_> = durations.drain().map(|(_, count)| count).collect();

@@ -62,6 +62,7 @@ impl Connection {
 
     /// Takes the outcome of a publish that is [kept](Self::keep_outcome), once. `None`: it is not settled yet;
     /// [`Event::OutcomeKnown`] tells when to ask again.
+    #[inline]
     pub fn take_outcome(
         &mut self,
         key: ChannelKey,
@@ -235,6 +236,7 @@ impl Connection {
     }
 
     /// Where the publishes of a channel are kept, over or not.
+    #[inline]
     fn confirms(&mut self, key: ChannelKey) -> Option<&mut Confirms> {
         self.with_outside(key).0
     }
@@ -248,6 +250,7 @@ impl Connection {
         confirms.map(|confirms| f(confirms, &mut outside))
     }
 
+    #[inline]
     fn with_outside(&mut self, key: ChannelKey) -> (Option<&mut Confirms>, Outside<'_>) {
         let slot = usize::from(key.id.0)
             .checked_sub(1)
@@ -266,6 +269,7 @@ impl Connection {
     }
 
     /// Nothing is kept of a channel that is over when its owner and its last receipt are gone.
+    #[inline]
     pub(super) fn forget_confirms(&mut self, key: ChannelKey) {
         if let Some(confirms) = self.ended_confirms.get(&key)
             && !confirms.has_receipts()

@@ -46,7 +46,7 @@ impl Connection {
         {
             self.stats.heartbeats_sent += 1;
             self.stats.heartbeat_lag = now.saturating_duration_since(due);
-            self.measured.heartbeat_lags.note(self.stats.heartbeat_lag, 1);
+            self.measured.heartbeat_lags.note(due, now, 1);
             self.put(|octets| octets.extend_from_slice(&frame::HEARTBEAT));
             self.heartbeat.sent(now);
         }

@@ -398,3 +398,25 @@ fn a_returned_message_comes_to_its_receipt_or_to_whoever_listens() {
     }
     assert_eq!((returns.missed(), returns.missed()), (10, 0));
 }
+
+#[test]
+fn behind_a_transport_that_takes_nothing_each_publish_has_its_own_time() {
+    let mut session = Session::open();
+    let channel = session.open_channel();
+    let publisher = publisher_with(&mut session, &channel, |select| {
+        select.confirm_timeout(Duration::from_secs(60))
+    });
+    session.set_room(0);
+    let _receipts = [(); 3].map(|()| {
+        let receipt = publish(&publisher);
+        session.advance(Duration::from_secs(7));
+        receipt
+    });
+    session.set_room(usize::MAX);
+    assert_eq!(session.sent().len(), 9);
+    session.advance(Duration::from_secs(38));
+    for unconfirmed in [3, 2, 1, 0] {
+        assert_eq!(publisher.unconfirmed(), unconfirmed);
+        session.advance(Duration::from_secs(7));
+    }
+}
