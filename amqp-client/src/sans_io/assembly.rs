@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::methods::basic;
 use amqp_protocol::frame::{FrameType, Parsed, RawFrame, START_LEN, payload_max};
-use amqp_protocol::{DecodeError, DecodeErrorKind, DeliveryTag, Reader};
+use amqp_protocol::{ChannelId, DecodeError, DecodeErrorKind, DeliveryTag, Reader};
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::blocks::Blocks;
@@ -49,12 +49,62 @@ pub(super) enum Lookahead {
 /// A message at the front of the input: a method, a header and at most one body frame in a row. So a large body need not
 /// be copied.
 pub(super) struct Whole {
-    /// Where the parts are in the input.
-    method: Range<usize>,
-    properties: Range<usize>,
+    head: Head,
+    /// Where the body is in the input.
     body: Range<usize>,
     /// Octets of all frames.
     len: usize,
+}
+
+/// Where the parts before the body are in the input.
+#[derive(Clone)]
+struct Head {
+    channel: ChannelId,
+    method: Range<usize>,
+    properties: Range<usize>,
+}
+
+impl Head {
+    /// Looks for the body.
+    #[inline(always)]
+    fn with_body(
+        self,
+        input: &[u8],
+        body_size: u64,
+        frame_max: u32,
+        body_max: u64,
+    ) -> Result<Lookahead, DecodeError> {
+        let body_at = self.properties.end + 1;
+        let (body, len) = if body_size == 0 {
+            (self.properties.end..self.properties.end, body_at)
+        } else if body_size > body_max.min(payload_max(frame_max).into()) {
+            return Ok(Lookahead::Scattered);
+        } else {
+            let Parsed::Complete(body) = frame_at(input, body_at, frame_max)? else {
+                return Ok(Lookahead::Incomplete);
+            };
+            let follows = body.frame_type == FrameType::Body && body.channel == self.channel;
+            if !follows || body.payload.len() as u64 != body_size {
+                return Ok(Lookahead::Scattered);
+            }
+            (payload_of(body_at, &body), body_at + body.encoded_len())
+        };
+        Ok(Lookahead::Whole(Whole {
+            head: self,
+            body,
+            len,
+        }))
+    }
+}
+
+#[inline(always)]
+fn frame_at(input: &[u8], at: usize, frame_max: u32) -> Result<Parsed<RawFrame<'_>>, DecodeError> {
+    RawFrame::parse(input.get(at..).unwrap_or_default(), frame_max)
+}
+
+#[inline(always)]
+fn payload_of(at: usize, frame: &RawFrame<'_>) -> Range<usize> {
+    at + START_LEN..at + START_LEN + frame.payload.len()
 }
 
 impl Whole {
@@ -67,40 +117,50 @@ impl Whole {
         frame_max: u32,
         body_max: u64,
     ) -> Result<Lookahead, DecodeError> {
-        let frame_at = |at: usize| RawFrame::parse(input.get(at..).unwrap_or_default(), frame_max);
-        let payload_of =
-            |at: usize, frame: &RawFrame<'_>| at + START_LEN..at + START_LEN + frame.payload.len();
-        let follows = |frame: &RawFrame<'_>, due| frame.frame_type == due && frame.channel == method.channel;
-
         let header_at = method.encoded_len();
-        let Parsed::Complete(header) = frame_at(header_at)? else {
+        let Parsed::Complete(header) = frame_at(input, header_at, frame_max)? else {
             return Ok(Lookahead::Incomplete);
         };
-        if !follows(&header, FrameType::Header) {
+        if header.frame_type != FrameType::Header || header.channel != method.channel {
             return Ok(Lookahead::Scattered);
         }
         let body_size = decode_header(header.payload)?;
         let properties = payload_of(header_at, &header);
-        let body_at = header_at + header.encoded_len();
-        let (body, len) = if body_size == 0 {
-            (properties.end..properties.end, body_at)
-        } else if body_size > body_max.min(payload_max(frame_max).into()) {
-            return Ok(Lookahead::Scattered);
-        } else {
-            let Parsed::Complete(body) = frame_at(body_at)? else {
-                return Ok(Lookahead::Incomplete);
-            };
-            if !follows(&body, FrameType::Body) || body.payload.len() as u64 != body_size {
-                return Ok(Lookahead::Scattered);
-            }
-            (payload_of(body_at, &body), body_at + body.encoded_len())
-        };
-        Ok(Lookahead::Whole(Self {
+        let head = Head {
+            channel: method.channel,
             method: payload_of(0, method),
             properties: properties.start + HEADER_FIXED..properties.end,
-            body,
-            len,
-        }))
+        };
+        head.with_body(input, body_size, frame_max, body_max)
+    }
+
+    /// Looks at the front of the input for a message whose method and header are, octet for octet, those that this one has
+    /// in `before`, but for the size of its body and for the octets in `numbers`, which may be any.
+    #[inline(always)]
+    pub(super) fn look_again(
+        &self,
+        before: &[u8],
+        input: &[u8],
+        numbers: Range<usize>,
+        frame_max: u32,
+        body_max: u64,
+    ) -> Option<Self> {
+        let size_at = self.head.properties.start - size_of::<u64>();
+        let same = |range: Range<usize>| {
+            let (before, input) = (before.get(range.clone())?, input.get(range)?);
+            (before == input).then_some(())
+        };
+        same(0..numbers.start)?;
+        same(numbers.end..size_at)?;
+        // With the octet that ends the frame.
+        same(self.head.properties.start..self.head.properties.end + 1)?;
+        let body_size = Reader::new(input.get(size_at..)?)
+            .longlong("header.body_size")
+            .ok()?;
+        match self.head.clone().with_body(input, body_size, frame_max, body_max) {
+            Ok(Lookahead::Whole(whole)) => Some(whole),
+            _ => None,
+        }
     }
 
     /// Octets of all its frames.
@@ -111,22 +171,22 @@ impl Whole {
     /// A copy of one that is not large, by the blocks; `None` when it is better taken.
     #[inline(always)]
     pub(super) fn copy(
-        self,
+        &self,
         input: &[u8],
         delivery_tag: DeliveryTag,
         blocks: &mut Blocks,
     ) -> Option<Message> {
-        let octets = self.method.start..self.body.end;
+        let octets = self.head.method.start..self.body.end;
         if self.len >= SHARE_FROM {
             return None;
         }
         let buffer = octets.len();
-        Some(self.into_message((blocks.copy(input, octets), buffer), delivery_tag))
+        Some(self.message((blocks.copy(input, octets), buffer), delivery_tag))
     }
 
     /// Takes it from the input.
     pub(super) fn take(self, input: &mut BytesMut, delivery_tag: DeliveryTag) -> Message {
-        let octets = self.method.start..self.body.end;
+        let octets = self.head.method.start..self.body.end;
         let memory = if self.len < SHARE_FROM {
             let copy = Bytes::copy_from_slice(input.get(octets.clone()).unwrap_or_default());
             input.advance(self.len);
@@ -136,17 +196,18 @@ impl Whole {
             frames.truncate(octets.end);
             (frames.freeze().split_off(octets.start), self.len.max(READ_BUFFER))
         };
-        self.into_message(memory, delivery_tag)
+        self.message(memory, delivery_tag)
     }
 
     /// What it is in memory of its own, and how much that keeps.
     #[inline]
-    fn into_message(self, (octets, buffer): (Bytes, usize), delivery_tag: DeliveryTag) -> Message {
-        let start = self.method.start;
+    fn message(&self, (octets, buffer): (Bytes, usize), delivery_tag: DeliveryTag) -> Message {
+        let (method, properties) = (&self.head.method, &self.head.properties);
+        let start = method.start;
         Message {
             octets,
-            method: self.method.end - start,
-            properties: self.properties.start - start..self.properties.end - start,
+            method: method.end - start,
+            properties: properties.start - start..properties.end - start,
             body: self.body.start - start,
             body_size: (self.body.end - self.body.start) as u64,
             delivery_tag,
@@ -269,7 +330,6 @@ impl Assembly {
 
 #[cfg(test)]
 mod tests {
-    use amqp_protocol::ChannelId;
     use amqp_protocol::frame;
 
     use super::*;

@@ -1,22 +1,56 @@
 //! The short way of a delivery that has come whole, for a consumer that runs. It is what [`receive_frame`] does with it,
 //! with one look at each thing. Whatever else there is, and all that is wrong, goes the long way.
 //!
-//! That costs 700 instructions more: 1,600 in all, and not 880, for a small delivery without acknowledgements.
+//! That costs 700 instructions more: 1,600 in all, and not 900, for a small delivery without acknowledgements. One that
+//! differs from the one before, in the same input, in nothing but its numbers and its body needs no second look at the rest:
+//! that takes 150 off again.
 //!
 //! [`receive_frame`]: Connection::receive_frame
 
 use std::time::Instant;
 
-use amqp_protocol::Reader;
-use amqp_protocol::frame::{FrameType, Parsed, RawFrame};
+use amqp_protocol::frame::{FrameType, Parsed, RawFrame, START_LEN};
 use amqp_protocol::method::{Arguments, Decode};
+use amqp_protocol::{DeliveryTag, Reader};
 use bytes::{Buf, BytesMut};
 
 use super::assembly::{Lookahead, Whole};
 use super::channel::Phase;
 use super::connection::Connection;
-use super::event::{Event, State};
+use super::event::{ConsumerId, Event, State};
 use crate::methods::basic;
+
+/// Octets of a delivery tag and of the bit behind it, in which deliveries differ that are else the same.
+const NUMBERS: usize = 9;
+
+/// A delivery that has come whole, for a consumer of an open channel.
+struct Found {
+    /// Where it is in the input.
+    at: usize,
+    /// The channel's place.
+    index: usize,
+    consumer: ConsumerId,
+    delivery_tag: DeliveryTag,
+    /// Where its delivery tag is.
+    tag_at: usize,
+    whole: Whole,
+}
+
+impl Found {
+    /// Goes on to the delivery at `at`, if it differs from this one in nothing but its numbers and its body.
+    #[inline(always)]
+    fn go_on(&mut self, input: &[u8], at: usize, frame_max: u32, body_max: u64) -> Option<()> {
+        let (before, input) = (input.get(self.at..)?, input.get(at..)?);
+        let numbers = self.tag_at..self.tag_at + NUMBERS;
+        let mut reader = Reader::new(input.get(numbers.clone())?);
+        let delivery_tag = reader.delivery_tag("basic.deliver.delivery_tag").ok()?;
+        self.whole = self
+            .whole
+            .look_again(before, input, numbers, frame_max, body_max)?;
+        (self.at, self.delivery_tag) = (at, delivery_tag);
+        Some(())
+    }
+}
 
 impl Connection {
     /// Takes the deliveries at the front of the input that go this way; false when there is none.
@@ -24,18 +58,29 @@ impl Connection {
         if self.state != State::Open {
             return false;
         }
-        let mut taken = 0;
-        while let Some(len) = self.receive_delivery(now, input.get(taken..).unwrap_or_default()) {
-            taken += len;
+        let (frame_max, body_max) = (self.receive_frame_max, self.config.body_max);
+        let (mut taken, mut found) = (0, None::<Found>);
+        loop {
+            let again = found
+                .as_mut()
+                .and_then(|found| found.go_on(input, taken, frame_max, body_max));
+            if again.is_none() {
+                found = self.find_delivery(input, taken);
+            }
+            let Some(found) = &found else { break };
+            if self.take_delivery(now, input, found).is_none() {
+                break;
+            }
+            taken += found.whole.len();
         }
         input.advance(taken);
         taken > 0
     }
 
-    /// Takes the delivery at the front, of so many octets. `None` when it does not go this way: then nothing has happened.
+    /// The delivery at `at`, if it may go this way.
     #[inline(always)]
-    fn receive_delivery(&mut self, now: Instant, input: &[u8]) -> Option<usize> {
-        let frame_max = self.receive_frame_max;
+    fn find_delivery(&self, input: &[u8], at: usize) -> Option<Found> {
+        let (input, frame_max) = (input.get(at..)?, self.receive_frame_max);
         let Ok(Parsed::Complete(frame)) = RawFrame::parse(input, frame_max) else {
             return None;
         };
@@ -43,31 +88,47 @@ impl Connection {
         if frame.frame_type != FrameType::Method || reader.method_id("method") != Ok(basic::Deliver::ID) {
             return None;
         }
+        let tag_at = START_LEN + reader.offset() + 1;
         let basic::Deliver {
             consumer_tag,
             delivery_tag,
             ..
         } = basic::Deliver::decode(&mut reader).ok()?;
-        let index = usize::from(frame.channel.0).checked_sub(1)?;
-        let channel = self.channels.get_mut(index)?.as_deref_mut()?;
-        if !(reader.is_empty() && matches!(channel.phase, Phase::Open) && channel.assembly.is_none()) {
+        if !reader.is_empty() {
             return None;
         }
+        let index = usize::from(frame.channel.0).checked_sub(1)?;
+        let channel = self.channels.get(index)?.as_deref()?;
         let latest = channel.latest.and_then(|id| self.consumers.get(id));
-        let id = match latest.filter(|consumer| consumer.tag == consumer_tag) {
+        let consumer = match latest.filter(|consumer| consumer.tag == consumer_tag) {
             Some(consumer) => consumer.id,
             None => channel.consumers.get(consumer_tag.as_bytes())?.consumer,
         };
-        let consumer = self.consumers.get_mut(id)?;
-        if consumer.end.is_some() {
+        match Whole::look(input, &frame, frame_max, self.config.body_max) {
+            Ok(Lookahead::Whole(whole)) => Some(Found {
+                at,
+                index,
+                consumer,
+                delivery_tag,
+                tag_at: tag_at + consumer_tag.len(),
+                whole,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Hands it to its consumer. `None` when it does not go this way: then nothing has happened.
+    #[inline(always)]
+    fn take_delivery(&mut self, now: Instant, input: &[u8], found: &Found) -> Option<()> {
+        let channel = self.channels.get_mut(found.index)?.as_deref_mut()?;
+        let consumer = self.consumers.get_mut(found.consumer)?;
+        let usual = matches!(channel.phase, Phase::Open) && channel.assembly.is_none();
+        if !usual || consumer.end.is_some() {
             return None;
         }
-        let look = Whole::look(input, &frame, frame_max, self.config.body_max);
-        let Ok(Lookahead::Whole(whole)) = look else {
-            return None;
-        };
-        let len = whole.len();
-        let message = whole.copy(input, delivery_tag, &mut self.blocks)?;
+        let (id, delivery_tag) = (consumer.id, found.delivery_tag);
+        let input = input.get(found.at..)?;
+        let message = found.whole.copy(input, delivery_tag, &mut self.blocks)?;
         channel.latest = Some(id);
         channel.delivered = delivery_tag.0;
         if !consumer.no_ack {
@@ -84,6 +145,6 @@ impl Connection {
             self.events.push_back(Event::Readable(id));
         }
         self.shed();
-        Some(len)
+        Some(())
     }
 }

@@ -8,7 +8,7 @@ use amqp_client::protocol::ShortStr;
 use amqp_client::protocol::v0_9_1::{basic, channel};
 use amqp_client::{Config, ConsumerEnd, ConsumerError, Delivery};
 
-use crate::peer::{Peer, delivery};
+use crate::peer::{Peer, body_frames, deliver, delivery, header_frame_with, method_frame};
 use crate::wire::{Session, next, poll};
 
 /// Octets of a block, with what an allocator is asked for beside them.
@@ -43,6 +43,64 @@ fn deliveries_without_acknowledgements_take_a_tenth_of_an_allocation_each() {
     let allocations = measure(|| (0..10).for_each(|_| round())).count_total;
     println!("{allocations} allocations for {} deliveries", 10 * BATCH);
     assert!(allocations < BATCH);
+}
+
+/// A delivery with a property.
+fn whole(tag: &'static str, delivery_tag: u64, body: &[u8]) -> Vec<u8> {
+    let properties = basic::Properties {
+        message_id: Some(ShortStr::from_static("id")),
+        ..Default::default()
+    };
+    [
+        method_frame(1, &deliver(tag, delivery_tag)),
+        header_frame_with(1, body.len() as u64, &properties),
+        body_frames(1, body, 100),
+    ]
+    .concat()
+}
+
+/// What two consumers got of these octets, which come in pieces of this size, and how the connection ended.
+fn received(octets: &[u8], step: usize) -> Vec<String> {
+    let mut peer = Peer::open();
+    let key = peer.open_channel();
+    let consumers = [peer.consume(key, "c"), peer.consume(key, "d")];
+    let mut peer = peer.by(step);
+    peer.feed(octets);
+    let mut received = vec![format!("{:?}", peer.core.error())];
+    for consumer in consumers {
+        while let Some(Ok(message)) = peer.core.next_delivery(consumer) {
+            let (tag, redelivered) = (message.delivery_tag(), message.redelivered());
+            received.push(format!("{tag} {redelivered} {message:?} {:?}", message.body()));
+        }
+    }
+    received
+}
+
+#[test]
+fn a_delivery_is_what_its_octets_say_however_like_the_one_before() {
+    let first = whole("c", 1, b"hello");
+    let others = [
+        whole("c", 2, b"other"),
+        whole("c", 3, b""),
+        whole("c", 4, b"longer"),
+    ];
+    for other in &others {
+        for at in 0..other.len() {
+            // Among them what makes the tag of one consumer that of the other.
+            for change in [0x00, 0x01, 0x02, 0x07, 0x80, 0xff] {
+                let mut changed = other.clone();
+                changed[at] ^= change;
+                let octets = [first.as_slice(), &changed, &first].concat();
+                // Octet by octet no two of them are there at a time.
+                let (at_once, one_by_one) = (received(&octets, usize::MAX), received(&octets, 1));
+                assert_eq!(at_once, one_by_one, "{change:#x} at {at}");
+            }
+        }
+    }
+    assert_eq!(
+        received(&[first.as_slice(), &others.concat()].concat(), usize::MAX).len(),
+        5
+    );
 }
 
 #[test]
