@@ -14,7 +14,7 @@ use super::event::{ChannelKey, ConsumerEnd, ConsumerId, Event, RequestId};
 use super::limits::Buffered;
 use crate::error::{CallError, ChannelError, Violation};
 
-/// Room that a queue keeps when it was emptied, in messages.
+/// Room that an empty queue keeps however little of it was used, in messages.
 const KEEP_CAPACITY: usize = 256;
 
 /// Octets of memory of the deliveries that are taken at a time, but for the last of them. To take each by itself would cost
@@ -31,9 +31,30 @@ pub(super) struct Consumer {
     /// Whether the server has answered.
     started: bool,
     pub(super) queue: VecDeque<Message>,
+    /// How many stood in the queue at most, as far as was looked, since it was empty.
+    most: usize,
     /// What stands in the queue.
     pub(super) held: Buffered,
     pub(super) end: Option<ConsumerEnd>,
+}
+
+impl Consumer {
+    #[inline]
+    fn note_length(&mut self) {
+        self.most = self.most.max(self.queue.len());
+    }
+
+    /// Of an empty queue of which little was used, most is given back. One that is filled again and again stays: new memory
+    /// costs a delivery as much as all else.
+    #[inline]
+    fn give_back(&mut self) {
+        if self.queue.is_empty() {
+            let most = std::mem::take(&mut self.most);
+            if most < self.queue.capacity() / 4 {
+                self.queue.shrink_to(KEEP_CAPACITY.max(2 * most));
+            }
+        }
+    }
 }
 
 impl Connection {
@@ -95,6 +116,7 @@ impl Connection {
             tag,
             started: false,
             queue: VecDeque::new(),
+            most: 0,
             held: Buffered::default(),
             end: None,
         });
@@ -124,6 +146,7 @@ impl Connection {
             queue,
             held,
             end,
+            ..
         }) = self.consumers.remove(consumer)
         else {
             return;
@@ -143,14 +166,13 @@ impl Connection {
     /// [`Event::Readable`] tells when to ask again.
     pub fn next_delivery(&mut self, consumer: ConsumerId) -> Option<Result<Message, ConsumerEnd>> {
         let entry = self.consumers.get_mut(consumer)?;
+        entry.note_length();
         match entry.queue.pop_front() {
             Some(message) => {
                 entry.held.remove(&message);
                 self.buffered.remove(&message);
                 self.unsettled += usize::from(!entry.no_ack);
-                if entry.queue.is_empty() {
-                    entry.queue.shrink_to(KEEP_CAPACITY);
-                }
+                entry.give_back();
                 Some(Ok(message))
             }
             None => {
@@ -173,6 +195,7 @@ impl Connection {
         let (key, no_ack) = (entry.channel, entry.no_ack);
         let several = no_ack && !self.announces_each_delivery;
         let most = if several { AT_A_TIME } else { 1 };
+        entry.note_length();
         let (mut left, mut delivery_tag) = (Buffered::default(), DeliveryTag(0));
         while left.octets < most
             && let Some(message) = entry.queue.pop_front()
@@ -187,9 +210,7 @@ impl Connection {
             return Some(Err(end));
         }
         entry.held.remove_all(left);
-        if entry.queue.is_empty() {
-            entry.queue.shrink_to(KEEP_CAPACITY);
-        }
+        entry.give_back();
         self.buffered.remove_all(left);
         let settled = no_ack || self.has_settled(key, delivery_tag);
         // A shutdown waits for the others.
