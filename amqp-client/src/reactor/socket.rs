@@ -21,9 +21,6 @@ const READ: usize = 64 * 1024;
 /// sleeps, as in a row of publishes, hears of what has come nevertheless.
 const LEFT_ALONE: Duration = Duration::from_millis(1);
 
-/// How often it is read, at most, before others have their turn.
-const READS: u32 = 4;
-
 /// Slices written at a time.
 const SLICES: usize = 64;
 
@@ -33,8 +30,6 @@ pub(crate) struct Socket {
     stream: TcpStream,
     /// What is read goes through here: the standard library reads into initialized memory alone.
     scratch: Box<[u8]>,
-    /// How often it may still be read.
-    reads_left: u32,
     readiness: Arc<Readiness>,
     /// When it was last known to be empty.
     emptied: Instant,
@@ -52,7 +47,6 @@ impl Socket {
         Self {
             stream,
             scratch: vec![0; READ].into(),
-            reads_left: READS,
             readiness,
             emptied: Instant::now(),
         }
@@ -93,18 +87,10 @@ fn unless_blocked<T>(result: io::Result<T>) -> Option<Poll<io::Result<T>>> {
 }
 
 impl Transport for Socket {
-    fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
-        let Some(reads_left) = self.reads_left.checked_sub(1) else {
-            // A peer that floods must not keep its reader from timers and other sockets.
-            self.reads_left = READS;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        };
+    fn poll_read(&mut self, _: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
         if !self.readiness.may_be() && self.emptied.elapsed() < LEFT_ALONE {
-            self.reads_left = READS;
             return Poll::Pending;
         }
-        self.reads_left = reads_left;
         loop {
             let read = self.stream.read(&mut self.scratch);
             if self.readiness.note_read(&read, READ) {
@@ -114,9 +100,6 @@ impl Transport for Socket {
                 input.extend_from_slice(self.scratch.get(..*octets).unwrap_or_default());
             }
             if let Some(read) = unless_blocked(read) {
-                if read.is_pending() {
-                    self.reads_left = READS;
-                }
                 return read;
             }
         }

@@ -17,9 +17,6 @@ use crate::sans_io::Outgoing;
 /// Octets read at a time.
 const READ: usize = 64 * 1024;
 
-/// How often it is read, at most, before other tasks have their turn: an executor of one thread has nobody else for them.
-const READS: u32 = 4;
-
 /// Slices written at a time.
 const SLICES: usize = 64;
 
@@ -29,8 +26,6 @@ pub struct Stream<S> {
     stream: S,
     /// What is read goes through here: such streams read into initialized memory alone.
     scratch: Box<[u8]>,
-    /// How often it may still be read.
-    reads_left: u32,
     timer: Option<(Instant, Timer)>,
 }
 
@@ -40,7 +35,6 @@ impl<S> Stream<S> {
         Self {
             stream,
             scratch: vec![0; READ].into(),
-            reads_left: READS,
             timer: None,
         }
     }
@@ -53,17 +47,7 @@ impl<S> Stream<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
-        let Some(reads_left) = self.reads_left.checked_sub(1) else {
-            self.reads_left = READS;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        };
-        self.reads_left = reads_left;
-        let read = Pin::new(&mut self.stream).poll_read(cx, &mut self.scratch);
-        if read.is_pending() {
-            self.reads_left = READS;
-        }
-        let octets = ready!(read)?;
+        let octets = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut self.scratch))?;
         input.extend_from_slice(self.scratch.get(..octets).unwrap_or_default());
         Poll::Ready(Ok(octets))
     }
@@ -96,65 +80,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
 
     fn clock(&self) -> Clock {
         Clock::new(Instant::now)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::{Wake, Waker};
-
-    use super::*;
-
-    /// Has octets whenever it is asked.
-    struct Flood;
-
-    impl AsyncRead for Flood {
-        fn poll_read(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            buffer: &mut [u8],
-        ) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(buffer.len()))
-        }
-    }
-
-    impl AsyncWrite for Flood {
-        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(octets.len()))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
-
-    struct Wakes(AtomicUsize);
-
-    impl Wake for Wakes {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    #[test]
-    fn a_stream_that_never_runs_dry_leaves_others_their_turn() {
-        let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
-        let waker = Waker::from(Arc::clone(&wakes));
-        let cx = &mut Context::from_waker(&waker);
-        let mut stream = Stream::new(Flood);
-        let mut input = BytesMut::new();
-        for turn in 1..=3 {
-            for _ in 0..READS {
-                assert!(stream.poll_read(cx, &mut input).is_ready());
-            }
-            assert!(stream.poll_read(cx, &mut input).is_pending());
-            assert_eq!(wakes.0.load(Ordering::SeqCst), turn);
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Servers that stall, fall silent or vanish, and users who do not listen: nothing waits for ever, and nobody holds up
+//! Servers that stall, never stop, fall silent or vanish, and users who do not listen: nothing waits for ever, and nobody holds up
 //! anything but their own.
 
 use std::future::{Future, IntoFuture};
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use amqp_client::protocol::frame::HEARTBEAT;
 use amqp_client::protocol::v0_9_1::{connection, constants};
 use amqp_client::{Config, ConnectionError, ConnectionEvent, PublishError, State};
 
@@ -182,7 +183,7 @@ fn pitfall_06_07_nothing_waits_after_the_server_broke_the_protocol() {
 fn pitfall_06_07_nothing_waits_after_the_server_fell_silent() {
     nothing_waits_after(|session| {
         session.advance(10 * SECOND);
-        session.feed(&amqp_client::protocol::frame::HEARTBEAT);
+        session.feed(&HEARTBEAT);
         session.advance(4 * SECOND);
         // The time of being blocked does not run out first.
         session.send(0, &connection::Unblocked {});
@@ -193,7 +194,7 @@ fn pitfall_06_07_nothing_waits_after_the_server_fell_silent() {
 #[test]
 fn pitfall_06_07_nothing_waits_after_the_server_blocked_for_too_long() {
     nothing_waits_after(|session| {
-        session.feed(&amqp_client::protocol::frame::HEARTBEAT);
+        session.feed(&HEARTBEAT);
         session.advance(15 * SECOND);
     });
 }
@@ -270,7 +271,7 @@ fn pitfall_16_heartbeats_leave_though_no_handle_is_ever_polled() {
     let _handled_for_a_long_time = next(&mut consumer).unwrap();
     for _ in 0..60 {
         session.advance(SECOND);
-        session.feed(&amqp_client::protocol::frame::HEARTBEAT);
+        session.feed(&HEARTBEAT);
         assert_eq!(session.sent(), [Sent::Heartbeat]);
     }
     assert_eq!(session.connection.state(), State::Open);
@@ -310,10 +311,26 @@ fn pitfall_17_a_stuck_write_is_noticed_though_the_server_lives() {
     session.drive();
     for _ in 0..4 {
         session.advance(9 * SECOND);
-        session.feed(&amqp_client::protocol::frame::HEARTBEAT);
+        session.feed(&HEARTBEAT);
     }
     assert!(matches!(
         ready(session.connection.closed()),
         ConnectionError::WriteTimedOut
     ));
+}
+
+#[test]
+fn a_server_that_never_stops_leaves_others_their_turn() {
+    let mut session = Session::open();
+    session.driver_was_woken();
+    for few in [&HEARTBEAT[..], &HEARTBEAT.repeat(10_000)] {
+        session.flood(few);
+        for _ in 0..3 {
+            assert!(!session.drive());
+            assert!(session.driver_was_woken());
+        }
+    }
+    session.flood(&[]);
+    session.drive();
+    assert!(!session.driver_was_woken());
 }

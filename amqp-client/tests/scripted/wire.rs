@@ -21,6 +21,8 @@ use crate::peer::{Sent, method_frame, read_frames, start};
 /// Both directions of a stream, and the clock.
 struct Wire {
     to_client: Vec<u8>,
+    /// What comes at each read at which nothing else does.
+    endless: Vec<u8>,
     from_client: Vec<u8>,
     /// How many more octets the transport takes.
     room: usize,
@@ -45,7 +47,10 @@ struct WireEnd(Arc<Mutex<Wire>>);
 impl Transport for WireEnd {
     fn poll_read(&mut self, _: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
         let mut wire = self.0.lock().unwrap();
-        let octets = std::mem::take(&mut wire.to_client);
+        let mut octets = std::mem::take(&mut wire.to_client);
+        if octets.is_empty() {
+            octets.extend_from_slice(&wire.endless);
+        }
         if octets.is_empty() && !wire.eof {
             return wire
                 .failure
@@ -150,6 +155,7 @@ impl Session {
     pub(crate) fn new(config: Config) -> Self {
         let wire = Wire {
             to_client: Vec::new(),
+            endless: Vec::new(),
             from_client: Vec::new(),
             room: usize::MAX,
             kept: None,
@@ -253,6 +259,11 @@ impl Session {
         let wire = &mut *self.wire.lock().unwrap();
         wire.kept.get_or_insert_default();
         wire.clogged = clogged;
+    }
+
+    /// From now on this comes without end.
+    pub(crate) fn flood(&mut self, octets: &[u8]) {
+        self.wire.lock().unwrap().endless = octets.to_vec();
     }
 
     pub(crate) fn end_stream(&mut self) {
