@@ -64,8 +64,8 @@ async fn confirms(job: &Job, channel: &Channel) -> Result<(), Failure> {
 }
 
 async fn consume(job: &Job, channel: &Channel) -> Result<(), Failure> {
-    let mut consumer = channel.basic_consume(&job.queue).no_ack().await?;
     let meter = job.start();
+    let mut consumer = channel.basic_consume(&job.queue).no_ack().await?;
     round_trip(job, channel).await?;
     for _ in 0..job.count {
         drop(consumer.next().await.ok_or("the consumer ended")??);
@@ -76,8 +76,8 @@ async fn consume(job: &Job, channel: &Channel) -> Result<(), Failure> {
 
 async fn consume_ack(job: &Job, channel: &Channel) -> Result<(), Failure> {
     let consume = channel.basic_consume(&job.queue).prefetch_count(WINDOW as u16);
-    let mut consumer = consume.await?;
     let meter = job.start();
+    let mut consumer = consume.await?;
     round_trip(job, channel).await?;
     for _ in 0..job.count {
         let delivery = consumer.next().await.ok_or("the consumer ended")??;

@@ -68,8 +68,8 @@ fn confirms<W: Blocking>(job: &Job, channel: &Channel<W>) -> Result<(), Failure>
 }
 
 fn consume<W: Blocking>(job: &Job, channel: &Channel<W>) -> Result<(), Failure> {
-    let mut consumer = channel.basic_consume(&job.queue).no_ack().call()?;
     let meter = job.start();
+    let mut consumer = channel.basic_consume(&job.queue).no_ack().call()?;
     round_trip(job, channel)?;
     for _ in 0..job.count {
         drop(consumer.next().ok_or("the consumer ended")??);
@@ -80,8 +80,8 @@ fn consume<W: Blocking>(job: &Job, channel: &Channel<W>) -> Result<(), Failure> 
 
 fn consume_ack<W: Blocking>(job: &Job, channel: &Channel<W>) -> Result<(), Failure> {
     let consume = channel.basic_consume(&job.queue).prefetch_count(WINDOW as u16);
-    let mut consumer = consume.call()?;
     let meter = job.start();
+    let mut consumer = consume.call()?;
     round_trip(job, channel)?;
     for _ in 0..job.count {
         let delivery = consumer.next().ok_or("the consumer ended")??;

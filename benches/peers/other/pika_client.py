@@ -85,8 +85,8 @@ def blocking(scenario, count, parameters, queue):
             elif pings:
                 publish()
 
-        channel.basic_consume(queue, delivered, auto_ack=not acks)
         meter = Meter(scenario, count)
+        channel.basic_consume(queue, delivered, auto_ack=not acks)
         channel.queue_declare(queue, passive=True)
         if pings:
             publish()
@@ -121,6 +121,7 @@ class Callbacks:
             if acks:
                 channel.basic_qos(prefetch_count=WINDOW)
             consumed = self.delivered_to_ack if acks else self.delivered
+            self.meter = Meter(self.scenario, self.count)
             channel.basic_consume(self.queue, consumed, auto_ack=not acks, callback=self.consuming)
         else:
             sys.exit(f"no {self.scenario} with callbacks")
@@ -152,7 +153,6 @@ class Callbacks:
             self.finish()
 
     def consuming(self, _):
-        self.meter = Meter(self.scenario, self.count)
         self.channel.queue_declare(self.queue, passive=True)
 
     def delivered(self, channel, method, properties, body):

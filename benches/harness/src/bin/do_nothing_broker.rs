@@ -192,11 +192,13 @@ impl Session {
             }
             Method::Exchange(exchange::Method::Declare(_)) => self.reply(id, &exchange::DeclareOk {}),
             Method::Queue(queue::Method::Declare(declare)) => {
-                let declare_ok = queue::DeclareOk {
-                    queue: declare.queue,
-                    ..Default::default()
-                };
-                self.reply(id, &declare_ok)?;
+                if !declare.no_wait {
+                    let declare_ok = queue::DeclareOk {
+                        queue: declare.queue,
+                        ..Default::default()
+                    };
+                    self.reply(id, &declare_ok)?;
+                }
                 self.flood(id)
             }
             Method::Basic(basic::Method::Qos(_)) => self.reply(id, &basic::QosOk {}),

@@ -99,8 +99,8 @@ async fn consume(job: &Job, channel: &Channel) -> Result<(), Failure> {
         no_ack,
         ..Default::default()
     };
-    let mut consumer = channel.basic_consume(&job.queue, "", options).await?;
     let meter = job.start();
+    let mut consumer = channel.basic_consume(&job.queue, "", options).await?;
     round_trip(job, channel).await?;
     for _ in 0..job.count {
         let delivery = consumer.next().await.ok_or("the consumer ended")?;

@@ -151,8 +151,8 @@ impl Amqprs {
             let qos = BasicQosArguments::new(0, WINDOW as u16, false);
             self.channel.basic_qos(qos).await?;
         }
-        let mut messages = self.consume(no_ack).await?;
         let meter = self.job.start();
+        let mut messages = self.consume(no_ack).await?;
         self.round_trip().await?;
         for _ in 0..self.job.count {
             let message = messages.recv().await.ok_or("the consumer ended")?;

@@ -156,8 +156,8 @@ impl Lapin {
                 .basic_qos(WINDOW as u16, BasicQosOptions::default())
                 .await?;
         }
-        let mut consumer = self.consume(no_ack).await?;
         let meter = self.job.start();
+        let mut consumer = self.consume(no_ack).await?;
         self.round_trip().await?;
         if self.pipelined && !no_ack {
             let ack = |delivery: lapin::Result<Delivery>| async {
