@@ -35,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) core: Connection,
     pub(super) replies: Waiting<Replied>,
     pub(super) turns: Waiting<Turn>,
+    /// Messages published since a publisher last let others go first.
+    pub(super) in_a_row: u32,
     /// Tasks that wait for the outcome of a publish.
     pub(super) receipts: HashMap<(ChannelKey, DeliveryTag), Option<Waker>>,
     pub(super) returns: Subscriptions,
@@ -72,6 +74,7 @@ impl Shared {
             clock,
             replies: Waiting::default(),
             turns: Waiting::default(),
+            in_a_row: 0,
             receipts: HashMap::new(),
             returns: Subscriptions::default(),
             consumers: HashMap::new(),

@@ -1,5 +1,6 @@
 //! Publishing: invariants 4 and 6, and a transport that takes nothing.
 
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use amqp_client::protocol::v0_9_1::{Method, basic, channel, confirm, connection, constants};
@@ -9,6 +10,7 @@ use amqp_client::{Config, ConnectionError, HeldBack, PublishError, State};
 use bytes::Buf;
 
 use crate::peer::{Peer, Sent, declare, declare_ok, publish, queue_of};
+use crate::wire::{Session, poll, ready};
 
 #[test]
 fn invariant_4_a_publish_is_one_unit_and_numbered_when_it_is_queued() {
@@ -305,4 +307,32 @@ fn a_turn_ends_with_its_channel() {
         peer.core.take_turn(keys[1], two),
         Err(PublishError::Channel(_))
     ));
+}
+
+#[test]
+fn who_only_publishes_lets_others_run_now_and_then_and_keeps_the_order() {
+    let mut session = Session::open();
+    let channel = session.open_channel();
+    let (mut expected, mut paused) = (Vec::new(), Vec::new());
+    for number in 0..5000 {
+        let body = number.to_string();
+        let mut first = channel.basic_publish("", "key", &body).into_future();
+        if poll(&mut first).is_pending() {
+            paused.push(number);
+            // What comes meanwhile stands behind it.
+            let mut second = channel.basic_publish("", "key", "second").into_future();
+            assert!(poll(&mut second).is_pending());
+            ready(first).unwrap();
+            ready(second).unwrap();
+        }
+        expected.push(body);
+        expected.extend((paused.last() == Some(&number)).then(|| "second".to_owned()));
+    }
+    assert_eq!(paused, [2048, 4095]);
+    let body = |sent| match sent {
+        Sent::Body(_, octets) => String::from_utf8(octets).ok(),
+        _ => None,
+    };
+    let sent: Vec<String> = session.sent().into_iter().filter_map(body).collect();
+    assert_eq!(sent, expected);
 }
