@@ -246,26 +246,21 @@ impl<T: Transport> Driver<T> {
             self.drive_write(cx);
             let read = self.drive_read(cx);
             turn = turn.saturating_sub(read.map_or(0, |octets| octets.max(LEAST)));
-            let yields = turn == 0;
-            if read.is_none() || yields {
-                // Before the timer is set, by which it may be due again.
-                self.reporter.report(&self.shared);
+            if read.is_some() && turn > 0 {
+                // It may have made work.
+                continue;
             }
-            let timed = self.drive_timer(cx);
+            // Before the timer is set, by which it may be due again.
+            self.reporter.report(&self.shared);
             if self.wants.over {
-                self.reporter.report(&self.shared);
                 return self.drive_shutdown(cx);
             }
-            if yields {
+            if turn == 0 {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            // What came, and what was due, may have made work.
-            if !(read.is_some() || timed) {
-                if self.sleep(cx) {
-                    return Poll::Pending;
-                }
-                self.ask(|_, _| ());
+            if self.sleep(cx) {
+                return Poll::Pending;
             }
         }
     }
@@ -343,6 +338,10 @@ impl<T: Transport> Driver<T> {
                 None => {
                     // The core keeps the error, and whoever waits is told by it.
                     let _ = inner.core.receive(now, input);
+                    // Who has always something to read does not come to sleep by a timer.
+                    if inner.core.next_timeout().is_some_and(|at| at <= now) {
+                        inner.core.handle_timeout(now);
+                    }
                 }
                 Some(None) => inner.core.receive_eof(now),
                 Some(Some(error)) => inner.core.transport_failed(now, error),
@@ -352,20 +351,6 @@ impl<T: Transport> Driver<T> {
             tapping.left(self.input.len());
         }
         Some(octets)
-    }
-
-    /// Does what is due; true when something was.
-    fn drive_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let due = self.shared.with(|inner| inner.core.next_timeout());
-        self.timeout = due.into_iter().chain(self.reporter.due()).min();
-        let Some(deadline) = self.timeout else {
-            return false;
-        };
-        if self.transport.poll_timer(cx, deadline).is_pending() {
-            return false;
-        }
-        self.ask(|inner, _| inner.core.handle_timeout(inner.now()));
-        true
     }
 
     /// Ends the stream, for at most `close_timeout`.
@@ -390,14 +375,26 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Waits to be woken by the transport, the timer or a handle; false when there is something to do first.
-    fn sleep(&mut self, cx: &Context<'_>) -> bool {
+    fn sleep(&mut self, cx: &mut Context<'_>) -> bool {
         let asleep = Asleep {
             waker: cx.waker().clone(),
-            timeout: self.timeout,
+            timeout: self.reporter.due(),
             reads: self.reads,
             writes: !self.batch.is_empty() || self.write_error.is_some(),
         };
-        self.shared.with(|inner| inner.sleep(asleep))
+        let Some(timeout) = self.shared.with(|inner| inner.sleep(asleep)) else {
+            self.ask(|_, _| ());
+            return false;
+        };
+        self.timeout = timeout;
+        let due = timeout.is_some_and(|at| self.transport.poll_timer(cx, at).is_ready());
+        if due {
+            drop(self.ask(|inner, _| {
+                inner.core.handle_timeout(inner.now());
+                inner.is_awake()
+            }));
+        }
+        !due
     }
 }
 

@@ -1,6 +1,6 @@
 //! The core behind its lock, and the wakers of those who wait for it. Wakers run after the lock is released.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,10 +38,10 @@ pub(crate) struct Inner {
     /// Messages published since a publisher last let others go first.
     pub(super) in_a_row: u32,
     /// Tasks that wait for the outcome of a publish.
-    pub(super) receipts: HashMap<(ChannelKey, DeliveryTag), Option<Waker>>,
+    pub(super) receipts: BTreeMap<(ChannelKey, DeliveryTag), Option<Waker>>,
     pub(super) returns: Subscriptions,
     /// Tasks that found nothing to consume.
-    pub(super) consumers: HashMap<ConsumerId, Waker>,
+    pub(super) consumers: BTreeMap<ConsumerId, Waker>,
     /// Whether whoever waits for deliveries, events or returned messages is woken for each, not only for the first: see
     /// [`Inner::wake_for_each`].
     wakes_for_each: bool,
@@ -75,9 +75,9 @@ impl Shared {
             replies: Waiting::default(),
             turns: Waiting::default(),
             in_a_row: 0,
-            receipts: HashMap::new(),
+            receipts: BTreeMap::new(),
             returns: Subscriptions::default(),
-            consumers: HashMap::new(),
+            consumers: BTreeMap::new(),
             wakes_for_each: false,
             watchers: BTreeMap::new(),
             next_watch: 0,
@@ -277,14 +277,18 @@ impl Inner {
         self.core.drop_consumer(consumer);
     }
 
-    /// Puts the driver to sleep; false when there is something that it should do first.
-    pub(crate) fn sleep(&mut self, asleep: Asleep) -> bool {
+    /// Puts the driver to sleep, and tells when it has to look at the clock, unless it sleeps for less; `None` when there is
+    /// something that it should do first.
+    pub(crate) fn sleep(&mut self, mut asleep: Asleep) -> Option<Option<Instant>> {
+        let timeouts = [self.core.next_timeout(), asleep.timeout];
+        asleep.timeout = timeouts.into_iter().flatten().min();
+        let timeout = asleep.timeout;
         self.driver = Some(asleep);
-        let sleeps = !self.driver_is_due();
-        if !sleeps {
+        if self.driver_is_due() {
             self.driver = None;
+            return None;
         }
-        sleeps
+        Some(timeout)
     }
 
     /// The driver runs; gives back what it slept with, if nobody woke it.

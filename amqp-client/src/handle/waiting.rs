@@ -1,6 +1,6 @@
 //! Requests under way: who waits for which, and outcomes that were not taken yet. What is asked for is its callers'.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -22,7 +22,7 @@ pub(super) type Turn = Result<(), PublishError>;
 
 /// Requests that end in a `T`.
 #[derive(Debug)]
-pub(super) struct Waiting<T>(HashMap<RequestId, Entry<T>>);
+pub(super) struct Waiting<T>(BTreeMap<RequestId, Entry<T>>);
 
 #[derive(Debug)]
 enum Entry<T> {
@@ -32,7 +32,7 @@ enum Entry<T> {
 
 impl<T> Default for Waiting<T> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self(BTreeMap::new())
     }
 }
 

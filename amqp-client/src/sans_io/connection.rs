@@ -192,7 +192,7 @@ impl Connection {
         self.heartbeat.attend(now);
         self.heartbeat.received(now);
         let before = input.len();
-        while self.state != State::Closed {
+        while self.state != State::Closed && !input.is_empty() {
             let received = match self.receive_deliveries(now, input) {
                 true => Ok(true),
                 false => self.receive_frame(now, input),

@@ -15,6 +15,7 @@ use super::channel::{Expectation, Purpose, Subscriber, Waiter};
 use super::connection::Connection;
 use super::content::{Addressee, Heading, Message};
 use super::event::{ChannelKey, Event, Reply, State};
+use super::outcomes::decode_ack;
 use crate::dialect::{OnChannel, OnConnection};
 use crate::error::{ChannelError, Close, ConnectionError, Violation};
 
@@ -100,6 +101,13 @@ impl Connection {
         }
         if frame_type != FrameType::Method {
             return Err(Violation::UnexpectedFrame { channel: id });
+        }
+        if self.dialect.translator(id).is_none()
+            && let Some(ack) = decode_ack(payload).map_err(Violation::Malformed)?
+        {
+            input.advance(frame_len);
+            self.receive_confirm(now, key, ack.delivery_tag, ack.multiple, true)?;
+            return Ok(true);
         }
         if let Some(heading) = Heading::decode(payload).map_err(Violation::Malformed)? {
             let delivery_tag = heading.delivery_tag;
@@ -252,9 +260,6 @@ impl Connection {
             method: method_id,
         };
         match method {
-            Method::Basic(basic::Method::Ack(ack)) => {
-                self.receive_confirm(now, key, ack.delivery_tag, ack.multiple, true)?;
-            }
             Method::Basic(basic::Method::Nack(nack)) => {
                 self.receive_confirm(now, key, nack.delivery_tag, nack.multiple, false)?;
             }

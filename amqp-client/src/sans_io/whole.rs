@@ -60,7 +60,7 @@ impl Connection {
         }
         let (frame_max, body_max) = (self.receive_frame_max, self.config.body_max);
         let (mut taken, mut found) = (0, None::<Found>);
-        loop {
+        while taken < input.len() {
             let again = found
                 .as_mut()
                 .and_then(|found| found.go_on(input, taken, frame_max, body_max));
