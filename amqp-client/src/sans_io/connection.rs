@@ -299,6 +299,13 @@ impl Connection {
         self.taken = self.queued;
     }
 
+    /// Gives back the room that a load has made. To do so as soon as nothing waits would have it made again and again while
+    /// there is a load.
+    pub(super) fn shrink(&mut self) {
+        self.drop_outgoing();
+        self.events.shrink_to_fit();
+    }
+
     /// Octets queued and not yet taken by the transport.
     pub(super) fn backlog(&self) -> u64 {
         self.queued - self.transmitted

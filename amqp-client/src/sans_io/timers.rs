@@ -47,6 +47,8 @@ impl Connection {
             self.stats.heartbeats_sent += 1;
             self.stats.heartbeat_lag = now.saturating_duration_since(due);
             self.measured.heartbeat_lags.note(due, now, 1);
+            // Nothing was sent for a while.
+            self.shrink();
             self.put(|octets| octets.extend_from_slice(&frame::HEARTBEAT));
             self.heartbeat.sent(now);
         }

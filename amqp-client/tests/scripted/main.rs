@@ -14,6 +14,7 @@ mod handles;
 mod handshake;
 mod hostile;
 mod limits;
+mod memory;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod overtaking;
