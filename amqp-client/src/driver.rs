@@ -16,7 +16,8 @@ use crate::config::Config;
 use crate::error::ConnectionError;
 use crate::handle::{Asleep, Connection, Inner, Shared};
 use crate::metrics::Reporter;
-use crate::sans_io::{Outgoing, READ_BUFFER, State, Tapping};
+use crate::read_room::ReadRoom;
+use crate::sans_io::{Outgoing, State, Tapping};
 use crate::trace::Driving;
 
 /// Octets that are read before other tasks have their turn. Who takes what came of them finds it in the processor's caches,
@@ -25,9 +26,6 @@ const TURN: usize = 64 * 1024;
 
 /// What a read counts for at least.
 const LEAST: usize = TURN / 16;
-
-/// Room made for octets before each read.
-const READ_ROOM: usize = 16 * 1024;
 
 /// What a driver needs of a runtime: a stream of octets, a clock, and a timer. Each `poll_` function registers the task's
 /// waker when it is pending.
@@ -167,6 +165,7 @@ pub fn connect_with<T: Transport>(transport: T, config: Config) -> (Connection, 
         transport,
         shared,
         input: BytesMut::new(),
+        room: ReadRoom::default(),
         batch: Outgoing::new(),
         wants: Wants::default(),
         tapping,
@@ -192,6 +191,7 @@ pub struct Driver<T> {
     shared: Arc<Shared>,
     /// Octets received and not yet understood.
     input: BytesMut,
+    room: ReadRoom,
     /// Octets being written.
     batch: Outgoing,
     wants: Wants,
@@ -315,10 +315,11 @@ impl<T: Transport> Driver<T> {
         if !self.reads {
             return None;
         }
-        if self.input.capacity() - self.input.len() < READ_ROOM {
-            self.input.reserve(READ_BUFFER);
-        }
-        let Poll::Ready(read) = self.transport.poll_read(cx, &mut self.input) else {
+        let transport = &mut self.transport;
+        let read = self
+            .room
+            .read(&mut self.input, |input| transport.poll_read(cx, input));
+        let Poll::Ready(read) = read else {
             return None;
         };
         let octets = *read.as_ref().unwrap_or(&0);

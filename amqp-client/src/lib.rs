@@ -129,6 +129,7 @@ mod propagation;
 mod random;
 #[cfg(any(feature = "blocking", feature = "event-loop"))]
 mod reactor;
+mod read_room;
 mod reconnect;
 pub mod request;
 pub mod sans_io;

@@ -9,6 +9,9 @@ use std::task::{Wake, Waker};
 
 use super::Handle;
 
+/// How many causes there is room for while nothing waits: more than come of what a connection reads at a time.
+const KEEP_CAPACITY: usize = 4096;
+
 /// Names a task. Never used twice in a program: in another loop than its own it names nothing.
 pub(super) type TaskId = u64;
 
@@ -116,6 +119,9 @@ impl Causes {
     pub(super) fn sleep(&self) -> bool {
         let mut state = self.lock();
         state.asleep = state.is_empty();
+        if state.asleep {
+            state.waiting.shrink_to(KEEP_CAPACITY);
+        }
         state.asleep
     }
 

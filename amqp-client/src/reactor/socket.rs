@@ -12,10 +12,8 @@ use mio::net::TcpStream;
 use super::readiness::Readiness;
 use crate::driver::{Clock, Transport};
 use crate::options::Host;
+use crate::read_room::read_initialized;
 use crate::sans_io::Outgoing;
-
-/// Octets read at a time.
-const READ: usize = 64 * 1024;
 
 /// For how long a socket that was empty is left alone, unless its reactor was told of more: who turns the driver and never
 /// sleeps, as in a row of publishes, hears of what has come nevertheless.
@@ -28,8 +26,6 @@ const SLICES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: TcpStream,
-    /// What is read goes through here: the standard library reads into initialized memory alone.
-    scratch: Box<[u8]>,
     readiness: Arc<Readiness>,
     /// When it was last known to be empty.
     emptied: Instant,
@@ -46,7 +42,6 @@ impl Socket {
     pub(super) fn with_readiness(stream: TcpStream, readiness: Arc<Readiness>) -> Self {
         Self {
             stream,
-            scratch: vec![0; READ].into(),
             readiness,
             emptied: Instant::now(),
         }
@@ -91,18 +86,18 @@ impl Transport for Socket {
         if !self.readiness.may_be() && self.emptied.elapsed() < LEFT_ALONE {
             return Poll::Pending;
         }
-        loop {
-            let read = self.stream.read(&mut self.scratch);
-            if self.readiness.note_read(&read, READ) {
-                self.emptied = Instant::now();
+        let (stream, readiness) = (&mut self.stream, &self.readiness);
+        read_initialized(input, |room| {
+            loop {
+                let read = stream.read(room);
+                if readiness.note_read(&read, room.len()) {
+                    self.emptied = Instant::now();
+                }
+                if let Some(read) = unless_blocked(read) {
+                    return read;
+                }
             }
-            if let Ok(octets) = &read {
-                input.extend_from_slice(self.scratch.get(..*octets).unwrap_or_default());
-            }
-            if let Some(read) = unless_blocked(read) {
-                return read;
-            }
-        }
+        })
     }
 
     fn poll_write(&mut self, _: &mut Context<'_>, batch: &mut Outgoing) -> Poll<io::Result<usize>> {

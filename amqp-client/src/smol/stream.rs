@@ -12,10 +12,8 @@ use bytes::{Buf, BytesMut};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::driver::{Clock, Transport};
+use crate::read_room::read_initialized;
 use crate::sans_io::Outgoing;
-
-/// Octets read at a time.
-const READ: usize = 64 * 1024;
 
 /// Slices written at a time.
 const SLICES: usize = 64;
@@ -24,19 +22,13 @@ const SLICES: usize = 64;
 #[derive(Debug)]
 pub struct Stream<S> {
     stream: S,
-    /// What is read goes through here: such streams read into initialized memory alone.
-    scratch: Box<[u8]>,
     timer: Option<(Instant, Timer)>,
 }
 
 impl<S> Stream<S> {
     /// Any stream of the futures-io kind.
     pub fn new(stream: S) -> Self {
-        Self {
-            stream,
-            scratch: vec![0; READ].into(),
-            timer: None,
-        }
+        Self { stream, timer: None }
     }
 
     /// The stream.
@@ -47,9 +39,7 @@ impl<S> Stream<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
-        let octets = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut self.scratch))?;
-        input.extend_from_slice(self.scratch.get(..octets).unwrap_or_default());
-        Poll::Ready(Ok(octets))
+        read_initialized(input, |room| Pin::new(&mut self.stream).poll_read(cx, room))
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, batch: &mut Outgoing) -> Poll<io::Result<usize>> {

@@ -15,6 +15,7 @@ use super::config::{client_config, server_name};
 use super::error::{CertificateRefusal, TlsAlert, TlsError};
 use crate::driver::{Clock, Transport};
 use crate::options::TlsOptions;
+use crate::read_room::ReadRoom;
 use crate::sans_io::Outgoing;
 
 /// Slices of plaintext that are encrypted at a time.
@@ -49,6 +50,7 @@ pub struct TlsTransport<T> {
     session: ClientConnection,
     /// Ciphertext that came and is not understood yet.
     received: BytesMut,
+    room: ReadRoom,
     /// Ciphertext to be written.
     outgoing: Outgoing,
     /// Whether the server sent anything behind its handshake. With TLS 1.3 it looks at the client certificate only after
@@ -82,6 +84,7 @@ impl<T: Transport> TlsTransport<T> {
             transport,
             session: ClientConnection::new(config, name)?,
             received: BytesMut::new(),
+            room: ReadRoom::default(),
             outgoing: Outgoing::new(),
             heard: false,
             ended: false,
@@ -128,8 +131,9 @@ impl<T: Transport> TlsTransport<T> {
         // Whether or not the transport takes it: what the server said before it hung up says more.
         let _ = self.poll_ciphertext_out(cx);
         if self.received.is_empty() {
-            self.received.reserve(crate::sans_io::READ_BUFFER);
-            match ready!(self.transport.poll_read(cx, &mut self.received)) {
+            let transport = &mut self.transport;
+            let read = |input: &mut BytesMut| transport.poll_read(cx, input);
+            match ready!(self.room.read(&mut self.received, read)) {
                 Ok(0) if handshaking => {
                     return Poll::Ready(Err(tls_error(
                         ErrorKind::UnexpectedEof,

@@ -64,9 +64,9 @@ impl Transport for Server {
         if octets.is_empty() {
             return Poll::Pending;
         }
-        copy(&octets, |part| input.extend_from_slice(part));
-        let count = octets.len();
-        octets.clear();
+        let count = octets.len().min(input.capacity() - input.len());
+        copy(&octets[..count], |part| input.extend_from_slice(part));
+        octets.drain(..count);
         Poll::Ready(Ok(count))
     }
 
