@@ -373,7 +373,8 @@ fn what_happens_while_the_driver_falls_asleep_is_not_overlooked() {
     // In which metrics are told, where there are any.
     session.advance(Duration::from_secs(1));
     assert!(session.timer() > Some(Duration::from_secs(3000)));
-    // A publish begins to wait after the time to set the timer to was asked for: the driver is woken to set it anew.
+    // A publish begins to wait after the time to set the timer to was asked for: the driver is woken to set it anew,
+    // unless it wakes sooner to tell metrics.
     let other = channel.clone();
     session.meanwhile(move || {
         let mut publish = other.basic_publish("", "q", "x").into_future();
@@ -383,8 +384,9 @@ fn what_happens_while_the_driver_falls_asleep_is_not_overlooked() {
     });
     session.driver_was_woken();
     session.drive();
-    assert!(session.driver_was_woken());
-    session.drive();
+    if session.driver_was_woken() {
+        session.drive();
+    }
     assert!(session.timer() < Some(Duration::from_secs(100)));
 }
 
