@@ -150,7 +150,7 @@ impl Session {
         for _ in 0..messages / batch {
             for _ in 0..batch {
                 let publish = channel.basic_publish("exchange", "routing.key", &BODY);
-                ready(publish.persistent().into_future())??;
+                published(publish.persistent().into_future())??;
             }
             self.drive();
         }
@@ -170,7 +170,7 @@ impl Session {
         for turn in 1..=messages / batch {
             for _ in 0..batch {
                 let publish = publisher.publish("exchange", "routing.key", &BODY);
-                receipts.push(ready(publish.into_future())??);
+                receipts.push(published(publish.into_future())??);
             }
             self.drive();
             let ack = basic::Ack {
@@ -278,6 +278,15 @@ fn method<M: Arguments>(channel: u16, method: &M) -> Vec<u8> {
 
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// What a publish gives, which lets others go first now and then.
+fn published<F: Future>(future: F) -> Result<F::Output, Failure> {
+    let mut future = pin!(future);
+    match poll(&mut future) {
+        Poll::Ready(output) => Ok(output),
+        Poll::Pending => ready(future),
+    }
 }
 
 /// What a future gives that has nothing to wait for any more.
