@@ -27,8 +27,13 @@ const TLS: [&str; 9] = [
     "webpki",
 ];
 
-/// The packages that the client is built of on this machine, with these features alone.
+/// The packages that the client consists of on this machine, with these features alone.
 fn packages(features: &str) -> BTreeSet<String> {
+    tree(features, "normal")
+}
+
+/// Those that are reached by these kinds of dependencies.
+fn tree(features: &str, edges: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .args([
             "tree",
@@ -36,7 +41,7 @@ fn packages(features: &str) -> BTreeSet<String> {
             "--package",
             "amqp-client",
             "--edges",
-            "normal",
+            edges,
             "--prefix",
             "none",
         ])
@@ -65,6 +70,14 @@ fn the_core_has_no_runtime_socket_or_tls() {
     let packages = packages("");
     assert_eq!(among(&packages, &RUNTIMES), [""; 0]);
     assert_eq!(among(&packages, &TLS), [""; 0]);
+}
+
+/// With what build scripts and macros need, and `tokio-macros`, which the program asks for.
+#[test]
+fn a_program_over_tokio_without_tls_is_built_of_thirty_crates_at_most() {
+    let packages = tree("tokio", "normal,build");
+    assert!(packages.contains("amqp-codegen"));
+    assert!(packages.len() < 30, "{packages:?}");
 }
 
 #[test]
