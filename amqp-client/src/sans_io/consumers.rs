@@ -11,15 +11,8 @@ use super::channel::{Purpose, Subscriber, Waiter};
 use super::connection::Connection;
 use super::content::Message;
 use super::event::{ChannelKey, ConsumerEnd, ConsumerId, Event, RequestId};
-use super::limits::Buffered;
+use super::portions::Portions;
 use crate::error::{CallError, ChannelError, Violation};
-
-/// Room that an empty queue keeps however little of it was used, in messages.
-const KEEP_CAPACITY: usize = 256;
-
-/// Octets of memory of the deliveries that are taken at a time, but for the last of them. To take each by itself would cost
-/// two hundred instructions more.
-const AT_A_TIME: usize = 16 * 1024;
 
 /// A consumer, from basic.consume until its owner lets it go.
 #[derive(Debug)]
@@ -30,31 +23,8 @@ pub(super) struct Consumer {
     pub(super) tag: ShortStr<'static>,
     /// Whether the server has answered.
     started: bool,
-    pub(super) queue: VecDeque<Message>,
-    /// How many stood in the queue at most, as far as was looked, since it was empty.
-    most: usize,
-    /// What stands in the queue.
-    pub(super) held: Buffered,
+    pub(super) queue: Portions,
     pub(super) end: Option<ConsumerEnd>,
-}
-
-impl Consumer {
-    #[inline]
-    fn note_length(&mut self) {
-        self.most = self.most.max(self.queue.len());
-    }
-
-    /// Of an empty queue of which little was used, most is given back. One that is filled again and again stays: new memory
-    /// costs a delivery as much as all else.
-    #[inline]
-    fn give_back(&mut self) {
-        if self.queue.is_empty() {
-            let most = std::mem::take(&mut self.most);
-            if most < self.queue.capacity() / 4 {
-                self.queue.shrink_to(KEEP_CAPACITY.max(2 * most));
-            }
-        }
-    }
 }
 
 impl Connection {
@@ -115,9 +85,7 @@ impl Connection {
             no_ack,
             tag,
             started: false,
-            queue: VecDeque::new(),
-            most: 0,
-            held: Buffered::default(),
+            queue: Portions::default(),
             end: None,
         });
         Ok((consumer, request))
@@ -144,14 +112,12 @@ impl Connection {
             tag,
             started,
             queue,
-            held,
             end,
-            ..
         }) = self.consumers.remove(consumer)
         else {
             return;
         };
-        self.buffered.remove_all(held);
+        self.buffered.remove_all(queue.held());
         // First the cancel: what is requeued would come right back to the consumer.
         if started && end.is_none() {
             self.stats.consumer_ended(&ConsumerEnd::Cancelled);
@@ -166,13 +132,10 @@ impl Connection {
     /// [`Event::Readable`] tells when to ask again.
     pub fn next_delivery(&mut self, consumer: ConsumerId) -> Option<Result<Message, ConsumerEnd>> {
         let entry = self.consumers.get_mut(consumer)?;
-        entry.note_length();
-        match entry.queue.pop_front() {
+        match entry.queue.pop() {
             Some(message) => {
-                entry.held.remove(&message);
                 self.buffered.remove(&message);
                 self.unsettled += usize::from(!entry.no_ack);
-                entry.give_back();
                 Some(Ok(message))
             }
             None => {
@@ -193,25 +156,19 @@ impl Connection {
     ) -> Option<Result<bool, ConsumerEnd>> {
         let entry = self.consumers.get_mut(consumer)?;
         let (key, no_ack) = (entry.channel, entry.no_ack);
-        let several = no_ack && !self.announces_each_delivery;
-        let most = if several { AT_A_TIME } else { 1 };
-        entry.note_length();
-        let (mut left, mut delivery_tag) = (Buffered::default(), DeliveryTag(0));
-        while left.octets < most
-            && let Some(message) = entry.queue.pop_front()
-        {
-            left.add(&message);
-            delivery_tag = message.delivery_tag();
+        if no_ack && !self.announces_each_delivery {
+            let left = entry.queue.take(taken);
+            self.buffered.remove_all(left);
+        } else if let Some(message) = entry.queue.pop() {
+            self.buffered.remove(&message);
             taken.push_back(message);
         }
-        if left.messages == 0 {
+        let Some(last) = taken.back() else {
             let end = entry.end.clone()?;
             self.consumers.remove(consumer);
             return Some(Err(end));
-        }
-        entry.held.remove_all(left);
-        entry.give_back();
-        self.buffered.remove_all(left);
+        };
+        let delivery_tag = last.delivery_tag();
         let settled = no_ack || self.has_settled(key, delivery_tag);
         // A shutdown waits for the others.
         self.unsettled += usize::from(!settled);
@@ -310,8 +267,7 @@ impl Connection {
         match self.consumers.get_mut(id).filter(running) {
             Some(consumer) => {
                 self.buffered.add(&message);
-                consumer.held.add(&message);
-                consumer.queue.push_back(message);
+                consumer.queue.push(message);
                 if consumer.queue.len() == 1 || self.announces_each_delivery {
                     self.events.push_back(Event::Readable(id));
                 }
@@ -333,8 +289,8 @@ impl Connection {
                 continue;
             }
             if !consumer.no_ack {
-                consumer.queue = VecDeque::new();
-                self.buffered.remove_all(std::mem::take(&mut consumer.held));
+                let queue = std::mem::take(&mut consumer.queue);
+                self.buffered.remove_all(queue.held());
             }
             let end = ConsumerEnd::Channel(reason.clone());
             self.stats.consumer_ended(&end);
@@ -349,14 +305,8 @@ impl Connection {
             if consumer.channel != key || consumer.no_ack {
                 continue;
             }
-            consumer.queue.retain(|message| {
-                let forgotten = forgotten(message);
-                if forgotten {
-                    consumer.held.remove(message);
-                    self.buffered.remove(message);
-                }
-                !forgotten
-            });
+            let gone = consumer.queue.retain(|message| !forgotten(message));
+            self.buffered.remove_all(gone);
         }
     }
 

@@ -99,7 +99,7 @@ impl Connection {
         if self.blocks.begun > self.config.receive_buffer {
             self.blocks.begun = 0;
             let consumers = self.consumers.iter_mut();
-            let messages = consumers.flat_map(|consumer| &mut consumer.queue);
+            let messages = consumers.flat_map(|consumer| consumer.queue.iter_mut());
             messages.for_each(|message| unshare(&mut message.octets));
         }
     }
@@ -125,7 +125,9 @@ impl Connection {
         let by_octets = self.octets_over_hard_limit();
         let size = |held: Buffered| if by_octets { held.octets } else { held.messages };
         let consumers = self.consumers.iter();
-        let consumer = consumers.map(|consumer| (size(consumer.held), consumer.id)).max();
+        let consumer = consumers
+            .map(|consumer| (size(consumer.queue.held()), consumer.id))
+            .max();
         let body = |channel: &Channel| Some((channel.assembly.as_ref()?.body_held(), channel.key));
         let assemblies = self.channels.iter().flatten();
         let assembly = assemblies.filter_map(|channel| body(channel)).max();
@@ -158,7 +160,7 @@ impl Connection {
         };
         let (key, tag, no_ack) = (consumer.channel, consumer.tag.clone(), consumer.no_ack);
         let queue = std::mem::take(&mut consumer.queue);
-        self.buffered.remove_all(std::mem::take(&mut consumer.held));
+        self.buffered.remove_all(queue.held());
         let ran = consumer.end.replace(ConsumerEnd::Overflow).is_none();
         self.events.push_back(Event::Readable(id));
         if ran {

@@ -125,6 +125,7 @@ mod incoming;
 mod limits;
 mod outcomes;
 mod outgoing;
+mod portions;
 mod publishing;
 mod returns;
 mod shutdown;

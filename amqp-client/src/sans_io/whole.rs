@@ -139,8 +139,7 @@ impl Connection {
         }
         self.stats.messages_delivered += 1;
         self.buffered.add(&message);
-        consumer.held.add(&message);
-        consumer.queue.push_back(message);
+        consumer.queue.push(message);
         if consumer.queue.len() == 1 || self.announces_each_delivery {
             self.events.push_back(Event::Readable(id));
         }
