@@ -80,6 +80,12 @@ pub trait Transport {
         Poll::Ready(Ok(()))
     }
 
+    /// Has the task polled again when others had their turn: more than it should take at a time has come. The default wakes
+    /// it, which is enough where what it is woken behind runs first.
+    fn give_way(&mut self, cx: &mut Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
+
     /// Ends the stream: nothing more will be written.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
@@ -102,6 +108,10 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         T::poll_flush(self, cx)
+    }
+
+    fn give_way(&mut self, cx: &mut Context<'_>) {
+        T::give_way(self, cx);
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -256,7 +266,7 @@ impl<T: Transport> Driver<T> {
                 return self.drive_shutdown(cx);
             }
             if turn == 0 {
-                cx.waker().wake_by_ref();
+                self.transport.give_way(cx);
                 return Poll::Pending;
             }
             if self.sleep(cx) {

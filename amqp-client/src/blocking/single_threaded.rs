@@ -97,6 +97,8 @@ struct Inner {
 struct Io {
     driver: AnyDriver,
     over: bool,
+    /// Whether the driver left more to be read than it takes at a time. What a program has not handled yet comes first.
+    again: bool,
     reactor: Reactor,
 }
 
@@ -152,6 +154,7 @@ impl Local {
         let io = Io {
             driver,
             over: false,
+            again: false,
             reactor,
         };
         Self(Rc::new(Inner {
@@ -173,6 +176,9 @@ impl Local {
         if !io.over {
             let mut cx = Context::from_waker(&self.0.waker);
             io.over = Pin::new(&mut io.driver).poll(&mut cx).is_ready();
+            // Nobody else on this thread can have woken it.
+            io.again = io.reactor.rings();
+            io.reactor.silence();
         }
     }
 
@@ -192,7 +198,8 @@ impl Local {
     fn sleep(&self, deadline: Option<Instant>) {
         let mut io = self.0.io.borrow_mut();
         let driver = if io.over { None } else { io.driver.wakes_at() };
-        let deadline = [driver, deadline].into_iter().flatten().min();
+        let now = io.again.then(Instant::now);
+        let deadline = [driver, deadline, now].into_iter().flatten().min();
         if io.reactor.sleep(deadline).is_err() {
             // A reactor that cannot wait ends the connection.
             io.driver.abandon();
@@ -288,7 +295,7 @@ impl SingleThreaded {
         let (driver, rings) = if io.over {
             (None, false)
         } else {
-            (io.driver.wakes_at(), io.reactor.rings())
+            (io.driver.wakes_at(), io.again || io.reactor.rings())
         };
         let now = (rings || self.style.sent() > 0).then(Instant::now);
         [driver, self.style.next_timer(), now].into_iter().flatten().min()

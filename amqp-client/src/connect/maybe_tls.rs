@@ -57,6 +57,10 @@ impl<T: Transport> Transport for MaybeTls<T> {
         either!(&mut self.0, transport => transport.poll_flush(cx))
     }
 
+    fn give_way(&mut self, cx: &mut Context<'_>) {
+        either!(&mut self.0, transport => transport.give_way(cx));
+    }
+
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(&mut self.0, transport => transport.poll_shutdown(cx))
     }

@@ -263,6 +263,10 @@ impl<T: Transport> Transport for TlsTransport<T> {
         self.transport.poll_flush(cx)
     }
 
+    fn give_way(&mut self, cx: &mut Context<'_>) {
+        self.transport.give_way(cx);
+    }
+
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.session.send_close_notify();
         ready!(self.poll_ciphertext_out(cx))?;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use ::tokio::task::yield_now;
 use ::tokio::time::{Sleep, sleep_until};
 use bytes::BytesMut;
 
@@ -46,6 +47,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
+    fn give_way(&mut self, cx: &mut Context<'_>) {
+        // A task that only woke itself would go before those that are no tasks: what `block_on` runs.
+        let _ = pin!(yield_now()).poll(cx);
+    }
+
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
@@ -62,5 +68,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
     fn clock(&self) -> Clock {
         // Tests may pause it.
         Clock::new(|| ::tokio::time::Instant::now().into_std())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::rc::Rc;
+
+    use ::tokio::io::empty;
+    use ::tokio::runtime::Builder;
+    use ::tokio::task::LocalSet;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_task_has_its_turn_whenever_a_driver_gives_way() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let turns = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&turns);
+        let mut stream = Stream::new(empty());
+        let driver = poll_fn(move |cx| {
+            counted.set(counted.get() + 1);
+            stream.give_way(cx);
+            Poll::<()>::Pending
+        });
+        LocalSet::new().block_on(&runtime, async {
+            ::tokio::task::spawn_local(driver);
+            for _ in 0..10 {
+                let before = turns.get();
+                yield_now().await;
+                assert!(turns.get() <= before + 1, "{} turns", turns.get() - before);
+            }
+        });
+        assert!(turns.get() > 5);
     }
 }
