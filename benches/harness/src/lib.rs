@@ -8,7 +8,7 @@ pub mod octets;
 mod runtime;
 
 pub use job::{Job, Scenario};
-pub use meter::Meter;
+pub use meter::{Meter, resident_kib};
 pub use runtime::run;
 
 /// Why a program stops.

@@ -24,7 +24,7 @@ pub struct Meter {
 impl Meter {
     pub(crate) fn start(job: &Job) -> Self {
         let laps = Vec::with_capacity(usize::try_from(job.count).unwrap_or_default().min(1 << 20));
-        let resident = memory("VmRSS:");
+        let resident = resident_kib();
         let begin = Instant::now();
         Self {
             scenario: job.scenario.name(),
@@ -64,6 +64,11 @@ impl Meter {
              \"processor_seconds\":{processor:.6},\"resident_kib\":{resident},\"peak_kib\":{peak}{latency}}}"
         );
     }
+}
+
+/// Memory of this process, in KiB.
+pub fn resident_kib() -> u64 {
+    memory("VmRSS:")
 }
 
 /// A line of /proc/self/status, in KiB.
