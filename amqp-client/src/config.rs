@@ -89,8 +89,9 @@ settings! {
         /// that does not take them; then the connection [ends](crate::ConnectionError::AnswersNotTaken).
         /// Default: 67,108,864.
         receive_buffer: usize = 64 << 20;
-        /// The same limit as a number of messages. Default: 65,536.
-        receive_buffer_messages: usize = 65_536;
+        /// The same limit as a number of messages, for small ones: what is read ahead of a consumer only takes memory. Default:
+        /// 16,384, a quarter of the largest prefetch, for which the fourfold limit has room.
+        receive_buffer_messages: usize = 16_384;
         /// Octets queued for the transport above which publishes wait, until it has taken half of that. More of them leave
         /// the processor's caches before they are sent. Default: 524,288.
         send_buffer: usize = 512 << 10;

@@ -1,5 +1,5 @@
 //! What connections and channels keep of the heap of their process while nothing happens on them, in every style, and what a
-//! delivery keeps that is held. All allocations are counted, those of the runtimes and their threads included.
+//! delivery keeps that is held, and what a flood takes. All allocations are counted, those of the runtimes and their threads included.
 
 #[path = "memory/server.rs"]
 mod server;
@@ -7,10 +7,11 @@ mod server;
 mod styles;
 
 use std::alloc::System;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use amqp_client::Delivery;
+use amqp_client::{Config, Delivery};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use self::server::BODIES;
@@ -29,6 +30,10 @@ const DELIVERY: usize = 16 * 1024;
 const AFTER_FLOOD: usize = 4 * 1024;
 /// The same of an event loop, with a place for each cause that waited; a connection's go at its next heartbeat.
 const AFTER_FLOOD_OF_CAUSES: usize = 192 * 1024;
+
+/// Octets that a flood of small deliveries without acknowledgements may take, and how many are taken of it at least.
+const FLOOD: usize = 16 * 1024 * 1024;
+const TAKEN: usize = 50_000;
 
 /// What the slowest step takes on a busy machine, times ten.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -88,9 +93,28 @@ fn measure<S: Style>(name: &str, mut style: S, after_flood: usize) {
     );
     let after = settle(before + after_flood, || style.turn(last));
     let more = after.saturating_sub(before);
-    println!(
-        "{name}: {connection} each connection, {channel} each channel, {beside} beside a delivery, {more} more after a flood"
-    );
+    let peak = flood_without_end(&mut style, last, &channels[0]);
+    println!("{name}: {connection} each connection, {channel} each channel, {beside} beside a delivery,");
+    println!("    {more} more after a flood, {peak} while one goes on");
+}
+
+/// Takes deliveries more slowly than they come, until reading has paused, and some more; how much that takes at most.
+fn flood_without_end<S: Style>(style: &mut S, connection: &S::Connection, channel: &S::Channel) -> usize {
+    let limit = Config::default().receive_buffer_messages;
+    let (before, begin) = (live(), Instant::now());
+    let peak = Arc::new(AtomicUsize::new(0));
+    let highest = Arc::clone(&peak);
+    let (mut taken, mut behind) = (0, !S::FALLS_BEHIND);
+    style.flood_without_end(connection, channel, move |stats| {
+        highest.fetch_max(live().saturating_sub(before), Ordering::Relaxed);
+        taken += 1;
+        behind |= stats.messages_buffered >= limit;
+        assert!(begin.elapsed() < LIMIT, "{stats:?}");
+        taken < TAKEN || !behind
+    });
+    let peak = peak.load(Ordering::Relaxed);
+    assert!(peak <= FLOOD, "a flood takes {peak} octets");
+    peak
 }
 
 /// Has the flood run, and keeps one delivery of each size, the first, which has come among many.

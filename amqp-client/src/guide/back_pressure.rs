@@ -19,7 +19,8 @@
 //!
 //! Prefetch does almost all of it: a consumer that is slow has at most that many messages here. What is left is arithmetic.
 //! Octets of bodies, times prefetch, over all consumers of a connection, should stay below `receive_buffer`, and must stay
-//! below four times that, a little less for what each message takes beside its body. By default, with one consumer:
+//! below four times that, a little less for what each message takes beside its body; the same holds of their number and
+//! `receive_buffer_messages`. By default, with one consumer:
 //!
 //! ```
 //! use amqp_client::Config;

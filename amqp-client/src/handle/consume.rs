@@ -83,8 +83,9 @@ impl<'a, C> Request<'a, C, Consume<'a>> {
     ///
     /// While a reply is awaited, all that the server sends before it is read, and waits here: `prefetch_count` times the size
     /// of a body, over all consumers of the connection, must stay below four times
-    /// [`receive_buffer`](field@crate::Config::receive_buffer), 256 MiB by default, or a consumer that is behind may end
-    /// with [`Overflow`](crate::ConsumerEnd::Overflow).
+    /// [`receive_buffer`](field@crate::Config::receive_buffer), 256 MiB by default, and `prefetch_count` itself below four
+    /// times [`receive_buffer_messages`](field@crate::Config::receive_buffer_messages), 65,536, or a consumer that is behind
+    /// may end with [`Overflow`](crate::ConsumerEnd::Overflow).
     ///
     /// A large prefetch, or none, makes giving back expensive: a consumer that is dropped gives back what it holds one by one,
     /// for which a classic queue of RabbitMQ 3.10 takes time that grows with the square of their number

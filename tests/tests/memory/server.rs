@@ -1,7 +1,8 @@
-//! A server that opens connections and channels, and floods who consumes. It keeps almost nothing, so that what its process
-//! holds is the client's.
+//! A server that opens connections and channels, and floods who consumes, once or without end. It keeps almost nothing, so
+//! that what its process holds is the client's.
 
 use std::io::{Read, Write};
+use std::iter::repeat_n;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
@@ -9,6 +10,9 @@ use amqp_client::protocol::frame::{self, FrameType, Parsed, RawFrame};
 use amqp_client::protocol::method::{Arguments, Decode};
 use amqp_client::protocol::v0_9_1::{Method, basic, channel, connection};
 use amqp_client::protocol::{ChannelId, DeliveryTag, FieldTable, LongStr, Reader, ShortStr};
+
+/// The queue whose deliveries never end, and the tag of its consumer. Each is numbered as if it were the first of its kind.
+pub(crate) const ENDLESS: &str = "endless";
 
 /// Octets of the bodies that a consumer gets, [`ROUNDS`] times so many of each.
 pub(crate) const BODIES: [(usize, usize); 3] = [(16, 100), (4000, 2), (12_000, 1)];
@@ -20,7 +24,8 @@ pub(crate) const FLOOD: usize = ROUNDS * (100 + 2 + 1);
 pub(crate) fn start(connections: usize) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    let (start, flood) = (method(0, &start_like_rabbitmq()), flood());
+    let start = method(0, &start_like_rabbitmq());
+    let floods = Floods::new();
     let mut open = Vec::with_capacity(connections);
     thread::spawn(move || {
         for _ in 0..connections {
@@ -28,17 +33,17 @@ pub(crate) fn start(connections: usize) -> SocketAddr {
             let mut header = [0; 8];
             stream.read_exact(&mut header).unwrap();
             stream.write_all(&start).unwrap();
-            serve(&mut stream, &[], connection::Open::ID);
+            serve(&mut stream, &floods, connection::Open::ID);
             open.push(stream);
         }
         // Until the client closes it.
-        serve(open.last_mut().unwrap(), &flood, connection::Close::ID);
+        serve(open.last_mut().unwrap(), &floods, connection::Close::ID);
     });
     address
 }
 
 /// Answers what comes, up to this method or the end of the stream.
-fn serve(stream: &mut TcpStream, flood: &[u8], last: amqp_client::protocol::MethodId) {
+fn serve(stream: &mut TcpStream, floods: &Floods, last: amqp_client::protocol::MethodId) {
     let (mut input, mut filled) = ([0; 4096], 0);
     loop {
         match stream.read(&mut input[filled..]) {
@@ -50,7 +55,7 @@ fn serve(stream: &mut TcpStream, flood: &[u8], last: amqp_client::protocol::Meth
             let (id, len) = (frame.channel.0, frame.encoded_len());
             let method = Method::decode(&mut Reader::new(frame.payload)).unwrap();
             let method_id = method.id();
-            answer(stream, flood, id, &method);
+            answer(stream, floods, id, &method);
             input.copy_within(len..filled, 0);
             filled -= len;
             if method_id == last {
@@ -60,7 +65,7 @@ fn serve(stream: &mut TcpStream, flood: &[u8], last: amqp_client::protocol::Meth
     }
 }
 
-fn answer(stream: &mut TcpStream, flood: &[u8], id: u16, method: &Method<'_>) {
+fn answer(stream: &mut TcpStream, floods: &Floods, id: u16, method: &Method<'_>) {
     match method {
         Method::Connection(connection::Method::StartOk(_)) => {
             let tune = connection::Tune {
@@ -77,7 +82,11 @@ fn answer(stream: &mut TcpStream, flood: &[u8], id: u16, method: &Method<'_>) {
         Method::Basic(basic::Method::Consume(consume)) => {
             let consumer_tag = consume.consumer_tag.clone();
             reply(stream, id, &basic::ConsumeOk { consumer_tag });
-            write(stream, flood);
+            if consume.queue == ENDLESS {
+                while write(stream, &floods.endless) {}
+            } else {
+                write(stream, &floods.once);
+            }
         }
         Method::Basic(basic::Method::Cancel(cancel)) => {
             let consumer_tag = cancel.consumer_tag.clone();
@@ -91,9 +100,9 @@ fn reply<M: Arguments>(stream: &mut TcpStream, id: u16, arguments: &M) {
     write(stream, &method(id, arguments));
 }
 
-/// A client that closes a connection may not wait for what it is told.
-fn write(stream: &mut TcpStream, octets: &[u8]) {
-    let _ = stream.write_all(octets);
+/// False when the client is gone: who closes a connection may not wait for what it is told.
+fn write(stream: &mut TcpStream, octets: &[u8]) -> bool {
+    stream.write_all(octets).is_ok()
 }
 
 /// As much as RabbitMQ says of itself.
@@ -135,15 +144,28 @@ fn start_like_rabbitmq() -> connection::Start<'static> {
     }
 }
 
-/// Deliveries for the consumer `c` of channel 1.
-fn flood() -> Vec<u8> {
-    let sizes = (0..ROUNDS)
-        .flat_map(|_| BODIES)
-        .flat_map(|(size, count)| (0..count).map(move |_| size));
+/// Deliveries for consumers of channel 1, whose tags are `once` and [`ENDLESS`].
+struct Floods {
+    once: Vec<u8>,
+    /// To be repeated.
+    endless: Vec<u8>,
+}
+
+impl Floods {
+    fn new() -> Self {
+        let of_all_sizes = || BODIES.into_iter().flat_map(|(size, count)| repeat_n(size, count));
+        Self {
+            once: flood("once", (0..ROUNDS).flat_map(|_| of_all_sizes())),
+            endless: flood(ENDLESS, repeat_n(16, 1000)),
+        }
+    }
+}
+
+fn flood(tag: &'static str, sizes: impl Iterator<Item = usize>) -> Vec<u8> {
     let mut octets = Vec::new();
     for (size, number) in sizes.zip(1..) {
         let deliver = basic::Deliver {
-            consumer_tag: ShortStr::from_static("c"),
+            consumer_tag: ShortStr::from_static(tag),
             delivery_tag: DeliveryTag(number),
             ..Default::default()
         };

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use amqp_client::blocking::{self, SingleThreaded, single_threaded};
 use amqp_client::event_loop::{self, EventLoop, Handlers};
-use amqp_client::{Channel, Connection, Delivery};
+use amqp_client::{Channel, Connection, Delivery, Stats};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::server::FLOOD;
+use crate::server::{ENDLESS, FLOOD};
 
 /// A way to use the client.
 pub(crate) trait Style {
@@ -23,12 +23,37 @@ pub(crate) trait Style {
     /// Consumes the whole flood, and hands out its deliveries.
     fn flood(&mut self, channel: &Self::Channel, each: impl FnMut(Delivery) + 'static);
 
+    /// Whether a program takes deliveries when it likes, and may fall behind.
+    const FALLS_BEHIND: bool = true;
+
+    /// Consumes what never ends, and has the connection do what it has to behind each delivery, as long as `goes_on` says.
+    fn flood_without_end(
+        &mut self,
+        connection: &Self::Connection,
+        channel: &Self::Channel,
+        goes_on: impl FnMut(Stats) -> bool + 'static,
+    );
+
     /// Lets the connection do what it has to.
     fn turn(&mut self, connection: &Self::Connection);
 }
 
+async fn flood_without_end<F: Future>(
+    connection: &Connection,
+    channel: &Channel,
+    turn: impl Fn() -> F,
+    mut goes_on: impl FnMut(Stats) -> bool,
+) {
+    let consume = channel.basic_consume(ENDLESS).consumer_tag(ENDLESS).no_ack();
+    let mut consumer = consume.await.unwrap();
+    while goes_on(connection.stats()) {
+        drop(consumer.next().await.unwrap().unwrap());
+        turn().await;
+    }
+}
+
 async fn flood(channel: &Channel, mut each: impl FnMut(Delivery)) {
-    let consume = channel.basic_consume("q").consumer_tag("c").no_ack();
+    let consume = channel.basic_consume("q").consumer_tag("once").no_ack();
     let mut consumer = consume.await.unwrap();
     for _ in 0..FLOOD {
         each(consumer.next().await.unwrap().unwrap());
@@ -57,6 +82,17 @@ impl Style for Tokio {
 
     fn flood(&mut self, channel: &Channel, each: impl FnMut(Delivery)) {
         self.0.block_on(flood(channel, each));
+    }
+
+    fn flood_without_end(
+        &mut self,
+        connection: &Connection,
+        channel: &Channel,
+        goes_on: impl FnMut(Stats) -> bool,
+    ) {
+        let turn = tokio::task::yield_now;
+        self.0
+            .block_on(flood_without_end(connection, channel, turn, goes_on));
     }
 
     fn turn(&mut self, _: &Connection) {
@@ -94,6 +130,16 @@ impl Style for Smol {
         self.block_on(flood(channel, each));
     }
 
+    fn flood_without_end(
+        &mut self,
+        connection: &Connection,
+        channel: &Channel,
+        goes_on: impl FnMut(Stats) -> bool,
+    ) {
+        let turn = smol::future::yield_now;
+        self.block_on(flood_without_end(connection, channel, turn, goes_on));
+    }
+
     fn turn(&mut self, _: &Connection) {
         self.block_on(smol::future::yield_now());
     }
@@ -115,9 +161,23 @@ impl Style for Blocking {
     }
 
     fn flood(&mut self, channel: &blocking::Channel, mut each: impl FnMut(Delivery)) {
-        let consume = channel.basic_consume("q").consumer_tag("c").no_ack();
+        let consume = channel.basic_consume("q").consumer_tag("once").no_ack();
         let mut consumer = consume.call().unwrap();
         (0..FLOOD).for_each(|_| each(consumer.next().unwrap().unwrap()));
+    }
+
+    fn flood_without_end(
+        &mut self,
+        connection: &blocking::Connection,
+        channel: &blocking::Channel,
+        mut goes_on: impl FnMut(Stats) -> bool,
+    ) {
+        let consume = channel.basic_consume(ENDLESS).consumer_tag(ENDLESS).no_ack();
+        let mut consumer = consume.call().unwrap();
+        while goes_on(connection.stats()) {
+            drop(consumer.next().unwrap().unwrap());
+            self.turn(connection);
+        }
     }
 
     fn turn(&mut self, _: &blocking::Connection) {
@@ -141,9 +201,23 @@ impl Style for Threadless {
     }
 
     fn flood(&mut self, channel: &single_threaded::Channel, mut each: impl FnMut(Delivery)) {
-        let consume = channel.basic_consume("q").consumer_tag("c").no_ack();
+        let consume = channel.basic_consume("q").consumer_tag("once").no_ack();
         let mut consumer = consume.call().unwrap();
         (0..FLOOD).for_each(|_| each(consumer.next().unwrap().unwrap()));
+    }
+
+    fn flood_without_end(
+        &mut self,
+        connection: &SingleThreaded,
+        channel: &single_threaded::Channel,
+        mut goes_on: impl FnMut(Stats) -> bool,
+    ) {
+        let consume = channel.basic_consume(ENDLESS).consumer_tag(ENDLESS).no_ack();
+        let mut consumer = consume.call().unwrap();
+        while goes_on(connection.stats()) {
+            drop(consumer.next().unwrap().unwrap());
+            self.turn(connection);
+        }
     }
 
     fn turn(&mut self, connection: &SingleThreaded) {
@@ -191,18 +265,40 @@ impl Style for Callbacks {
     fn flood(&mut self, channel: &event_loop::Channel, mut each: impl FnMut(Delivery) + 'static) {
         let cancelled = self.wait(|_, done| {
             let (mut left, mut done) = (FLOOD, Some(done));
-            let consume = channel.basic_consume("q").consumer_tag("c").no_ack();
+            let consume = channel.basic_consume("q").consumer_tag("once").no_ack();
             consume.then_each(move |channel, delivery| {
                 let Ok(delivery) = delivery else { return };
                 each(delivery);
                 left -= 1;
                 if left == 0 {
                     let done = done.take().unwrap();
-                    channel.basic_cancel("c").then(|_, cancelled| done(cancelled));
+                    channel.basic_cancel("once").then(|_, cancelled| done(cancelled));
                 }
             });
         });
         cancelled.unwrap();
+    }
+
+    // All that it has read is called for before it reads more.
+    const FALLS_BEHIND: bool = false;
+
+    fn flood_without_end(
+        &mut self,
+        connection: &event_loop::Connection,
+        channel: &event_loop::Channel,
+        mut goes_on: impl FnMut(Stats) -> bool + 'static,
+    ) {
+        let connection = connection.clone();
+        self.wait(|_, done| {
+            let mut done = Some(done);
+            let consume = channel.basic_consume(ENDLESS).consumer_tag(ENDLESS).no_ack();
+            consume.then_each(move |_, delivery| {
+                drop(delivery.unwrap());
+                if !goes_on(connection.stats()) {
+                    done.take().into_iter().for_each(|done| done(()));
+                }
+            });
+        });
     }
 
     fn turn(&mut self, _: &event_loop::Connection) {
