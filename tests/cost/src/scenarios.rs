@@ -14,25 +14,39 @@ use amqp_client::protocol::frame::{self, FrameType};
 use amqp_client::protocol::method::Arguments;
 use amqp_client::protocol::{ChannelId, DeliveryTag, LongStr, ShortStr};
 use amqp_client::sans_io::Outgoing;
-use amqp_client::{Channel, Config, Connection};
+use amqp_client::{Channel, Config, Connection, Consumer};
 use bytes::{Buf, BytesMut};
 
 use crate::Failure;
 
 /// `consume` needs no acknowledgements, `deliver` acks each; `consumers` is `consume` by [`CONSUMERS`], each batch the next
-/// one's.
-pub(crate) const ALL: [&str; 5] = ["publish", "confirm", "consume", "consumers", "deliver"];
+/// one's. In `consume-turns` each message is another consumer's, of as many as there are [`CHANNELS`] in `publish-channels` and
+/// `consume-channels`, which are `publish` and `consume-turns` with each message on the next one.
+pub(crate) const ALL: [&str; 8] = [
+    "publish",
+    "publish-channels",
+    "confirm",
+    "consume",
+    "consume-turns",
+    "consume-channels",
+    "consumers",
+    "deliver",
+];
 
 const BODY: [u8; 16] = [7; 16];
 const CONSUMERS: usize = 10_000;
+const CHANNELS: u16 = 256;
 
 /// Sends or receives so many messages, so many at each turn of the driver.
 pub(crate) fn run(scenario: &str, batch: u64, messages: u64) -> Result<(), Failure> {
     let mut session = Session::new();
     match scenario {
-        "publish" => session.publish(batch, messages),
+        "publish" => session.publish(1, batch, messages),
+        "publish-channels" => session.publish(CHANNELS, batch, messages),
         "confirm" => session.confirm(batch, messages),
         "consume" => session.consume(1, true, batch, messages),
+        "consume-turns" => session.consume_in_turn(1, batch, messages),
+        "consume-channels" => session.consume_in_turn(CHANNELS, batch, messages),
         "consumers" => session.consume(CONSUMERS, true, batch, messages),
         "deliver" => session.consume(1, false, batch, messages),
         _ => Err(format!("there is no scenario {scenario}").into()),
@@ -122,6 +136,10 @@ impl Session {
     }
 
     fn open_channel(&mut self) -> Result<Channel, Failure> {
+        self.open_channels(1)?.pop().ok_or_else(|| "no channel".into())
+    }
+
+    fn open_channels(&mut self, count: u16) -> Result<Vec<Channel>, Failure> {
         let start = connection::Start {
             version_minor: 9,
             mechanisms: LongStr::from_static("PLAIN"),
@@ -129,7 +147,7 @@ impl Session {
             ..Default::default()
         };
         let tune = connection::Tune {
-            channel_max: 1,
+            channel_max: count,
             frame_max: 131_072,
             heartbeat: 60,
         };
@@ -140,15 +158,16 @@ impl Session {
             method(0, &connection::OpenOk {}),
         ];
         self.answered(connection.opened(), &octets.concat())??;
-        let opened = self.answered(connection.open_channel(), &method(1, &channel::OpenOk {}))?;
-        Ok(opened?)
+        let open = |id| Ok(self.answered(connection.open_channel(), &method(id, &channel::OpenOk {}))??);
+        (1..=count).map(open).collect()
     }
 
     /// Publishes persistent messages that nobody confirms.
-    fn publish(&mut self, batch: u64, messages: u64) -> Result<(), Failure> {
-        let channel = self.open_channel()?;
+    fn publish(&mut self, channels: u16, batch: u64, messages: u64) -> Result<(), Failure> {
+        let channels = self.open_channels(channels)?;
+        let mut next = channels.iter().cycle();
         for _ in 0..messages / batch {
-            for _ in 0..batch {
+            for channel in next.by_ref().take(batch as usize) {
                 let publish = channel.basic_publish("exchange", "routing.key", &BODY);
                 published(publish.persistent().into_future())??;
             }
@@ -204,10 +223,8 @@ impl Session {
                     consumer_tag: consumer_tag.clone(),
                 },
             ));
-            let consume = channel.basic_consume("q").consumer_tag(&consumer_tag);
-            let consume = if no_ack { consume.no_ack() } else { consume };
-            let consumer = self.answered(consume.into_future(), &octets)??;
-            started.push((consumer, Deliveries::new(consumer_tag, batch)?));
+            let consumer = self.start(&channel, &consumer_tag, no_ack, &octets)?;
+            started.push((consumer, Deliveries::new(1, consumer_tag, batch)?));
         }
         let mut delivery_tags = 1..;
         for turn in 0..messages / batch {
@@ -216,15 +233,53 @@ impl Session {
             self.server.send(deliveries.numbered(&mut delivery_tags));
             self.drive();
             for _ in 0..batch {
-                let delivery = ready(consumer.next())?.ok_or("the consumer ended")??;
-                if !no_ack {
-                    ready(delivery.ack())??;
-                }
+                take(consumer, no_ack)?;
             }
             self.drive();
         }
         // To cancel so many would take longer than all that is counted.
         mem::forget(started);
+        Ok(())
+    }
+
+    fn start(
+        &mut self,
+        channel: &Channel,
+        consumer_tag: &ShortStr<'_>,
+        no_ack: bool,
+        answer: &[u8],
+    ) -> Result<Consumer, Failure> {
+        let consume = channel.basic_consume("q").consumer_tag(consumer_tag);
+        let consume = if no_ack { consume.no_ack() } else { consume };
+        Ok(self.answered(consume.into_future(), answer)??)
+    }
+
+    /// Takes deliveries of consumers on so many channels, in turn.
+    fn consume_in_turn(&mut self, channels: u16, batch: u64, messages: u64) -> Result<(), Failure> {
+        let channels = self.open_channels(channels)?;
+        let mut started = Vec::new();
+        let mut delivery_tags = vec![1..; channels.len()];
+        for (number, channel) in (0..CHANNELS).zip(channels.iter().cycle()) {
+            let (id, consumer_tag) = (channel.id().0, ShortStr::try_from(format!("tag-{number:05}"))?);
+            let consume_ok = basic::ConsumeOk {
+                consumer_tag: consumer_tag.clone(),
+            };
+            let consumer = self.start(channel, &consumer_tag, true, &method(id, &consume_ok))?;
+            started.push((consumer, Deliveries::new(id, consumer_tag, 1)?));
+        }
+        let mut turns = (0..started.len()).cycle();
+        for _ in 0..messages / batch {
+            let turn: Vec<_> = turns.by_ref().take(batch as usize).collect();
+            for &next in &turn {
+                let tags = &mut delivery_tags[next % channels.len()];
+                self.server.send(started[next].1.numbered(tags));
+            }
+            self.drive();
+            for &next in &turn {
+                take(&mut started[next].0, true)?;
+            }
+            self.drive();
+        }
         Ok(())
     }
 }
@@ -239,7 +294,8 @@ struct Deliveries {
 }
 
 impl Deliveries {
-    fn new(consumer_tag: ShortStr<'static>, count: u64) -> Result<Self, Failure> {
+    fn new(channel: u16, consumer_tag: ShortStr<'static>, count: u64) -> Result<Self, Failure> {
+        let id = ChannelId(channel);
         // Behind the ids and the consumer tag.
         let tag_at = frame::START_LEN + 4 + 1 + consumer_tag.len();
         let deliver = basic::Deliver {
@@ -249,12 +305,12 @@ impl Deliveries {
             ..Default::default()
         };
         let mut one = Vec::new();
-        frame::write_method(&mut one, ChannelId(1), &deliver, 0)?;
-        one.extend_from_slice(&frame::start(FrameType::Header, ChannelId(1), 15));
+        frame::write_method(&mut one, id, &deliver, 0)?;
+        one.extend_from_slice(&frame::start(FrameType::Header, id, 15));
         // One property: delivery-mode is 2.
         one.extend_from_slice(&[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, BODY.len() as u8, 16, 0, 2]);
         one.push(frame::END);
-        frame::write_body(&mut one, ChannelId(1), &BODY, 0);
+        frame::write_body(&mut one, id, &BODY, 0);
         let (len, octets) = (one.len(), one.repeat(count as usize));
         Ok(Self { octets, len, tag_at })
     }
@@ -267,6 +323,15 @@ impl Deliveries {
         }
         &self.octets
     }
+}
+
+/// Takes a delivery, and acks it unless that is not wanted.
+fn take(consumer: &mut Consumer, no_ack: bool) -> Result<(), Failure> {
+    let delivery = ready(consumer.next())?.ok_or("the consumer ended")??;
+    if !no_ack {
+        ready(delivery.ack())??;
+    }
+    Ok(())
 }
 
 fn method<M: Arguments>(channel: u16, method: &M) -> Vec<u8> {
