@@ -1,6 +1,6 @@
 //! The core behind its lock, and the wakers of those who wait for it. Wakers run after the lock is released.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,7 +38,7 @@ pub(crate) struct Inner {
     /// Messages published since a publisher last let others go first.
     pub(super) in_a_row: u32,
     /// Tasks that wait for the outcome of a publish.
-    pub(super) receipts: BTreeMap<(ChannelKey, DeliveryTag), Option<Waker>>,
+    pub(super) receipts: HashMap<(ChannelKey, DeliveryTag), Option<Waker>>,
     pub(super) returns: Subscriptions,
     /// Tasks that found nothing to consume.
     pub(super) consumers: BTreeMap<ConsumerId, Waker>,
@@ -75,7 +75,7 @@ impl Shared {
             replies: Waiting::default(),
             turns: Waiting::default(),
             in_a_row: 0,
-            receipts: BTreeMap::new(),
+            receipts: HashMap::new(),
             returns: Subscriptions::default(),
             consumers: BTreeMap::new(),
             wakes_for_each: false,
