@@ -176,7 +176,7 @@ impl Local {
         if !io.over {
             let mut cx = Context::from_waker(&self.0.waker);
             io.over = Pin::new(&mut io.driver).poll(&mut cx).is_ready();
-            // Nobody else on this thread can have woken it.
+            // Nobody else on this thread can have woken it; what another one wants may wait until this one waits.
             io.again = io.reactor.rings();
             io.reactor.silence();
         }
