@@ -8,7 +8,7 @@ use crate::methods::constants;
 use amqp_protocol::ChannelId;
 use amqp_protocol::frame;
 use amqp_protocol::method::Arguments;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::answers::Answers;
 use super::authentication::Authentication;
@@ -335,9 +335,8 @@ impl Connection {
     /// Appends octets to the outgoing stream.
     #[inline]
     pub(super) fn put<R>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-        let before = self.outgoing.remaining();
-        let result = self.outgoing.encode(encode);
-        self.queued += (self.outgoing.remaining() - before) as u64;
+        let (result, octets) = self.outgoing.encode(encode);
+        self.queued += octets as u64;
         result
     }
 

@@ -48,13 +48,14 @@ impl Outgoing {
         self.remaining == 0
     }
 
-    /// Lets `encode` append to the buffer.
+    /// Lets `encode` append to the buffer, and tells how many octets it did.
     #[inline]
-    pub(crate) fn encode<R>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    pub(crate) fn encode<R>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> (R, usize) {
         let before = self.octets.len();
         let result = encode(&mut self.octets);
-        self.remaining += self.octets.len() - before;
-        result
+        let octets = self.octets.len() - before;
+        self.remaining += octets;
+        (result, octets)
     }
 
     /// Appends octets without a copy.

@@ -191,7 +191,7 @@ impl<T: Transport> TlsTransport<T> {
         loop {
             while self.session.wants_write() {
                 let session = &mut self.session;
-                self.outgoing.encode(|octets| session.write_tls(octets))?;
+                self.outgoing.encode(|octets| session.write_tls(octets)).0?;
             }
             if self.outgoing.is_empty() {
                 self.outgoing.clear();
