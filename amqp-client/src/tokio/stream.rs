@@ -70,38 +70,3 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
         Clock::new(|| ::tokio::time::Instant::now().into_std())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-    use std::future::poll_fn;
-    use std::rc::Rc;
-
-    use ::tokio::io::empty;
-    use ::tokio::runtime::Builder;
-    use ::tokio::task::LocalSet;
-
-    use super::*;
-
-    #[test]
-    fn what_is_no_task_has_its_turn_whenever_a_driver_gives_way() {
-        let runtime = Builder::new_current_thread().build().unwrap();
-        let turns = Rc::new(Cell::new(0));
-        let counted = Rc::clone(&turns);
-        let mut stream = Stream::new(empty());
-        let driver = poll_fn(move |cx| {
-            counted.set(counted.get() + 1);
-            stream.give_way(cx);
-            Poll::<()>::Pending
-        });
-        LocalSet::new().block_on(&runtime, async {
-            ::tokio::task::spawn_local(driver);
-            for _ in 0..10 {
-                let before = turns.get();
-                yield_now().await;
-                assert!(turns.get() <= before + 1, "{} turns", turns.get() - before);
-            }
-        });
-        assert!(turns.get() > 5);
-    }
-}

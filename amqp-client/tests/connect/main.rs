@@ -8,3 +8,4 @@ mod reconnect;
 mod revisions;
 mod server;
 mod streams;
+mod turns;
