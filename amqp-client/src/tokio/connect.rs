@@ -1,7 +1,9 @@
 //! Connecting over tokio: what `connect` needs of it, and its front.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use ::tokio::net::{TcpStream, lookup_host};
@@ -53,7 +55,14 @@ use crate::options::{ConnectOptions, Host, TcpOptions};
 pub async fn connect(
     options: impl TryInto<ConnectOptions, Error: Into<ConnectError>>,
 ) -> Result<Connection, ConnectError> {
-    connect::connect(&Tokio, options).await
+    connect_boxed(options.try_into().map_err(Into::into)?).await
+}
+
+/// In a box, so that connections are compiled with this crate, and not anew with each program that makes one.
+fn connect_boxed(
+    options: ConnectOptions,
+) -> Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send>> {
+    Box::pin(connect::connect(&Tokio, options))
 }
 
 /// The runtime of the task.
