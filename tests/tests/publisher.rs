@@ -425,7 +425,7 @@ mod private_node {
             .map(|task| tokio::spawn(publish_to_the_end(publisher.clone(), task)))
             .collect();
         timeout(LIMIT, async {
-            while count(&channel, "durable").await? < 1000 {}
+            while count(&channel, "durable").await? < 1000 || connection.stats().messages_confirmed < 1000 {}
             Ok::<_, Failure>(())
         })
         .await??;
@@ -437,7 +437,7 @@ mod private_node {
             confirmed.extend(more_confirmed);
             not_sent.extend(more_not_sent);
         }
-        assert!(confirmed.len() > 100);
+        assert!(confirmed.len() >= 1000);
         broker.start_again()?;
         let connection = connect(broker.url()).await?;
         let channel = connection.open_channel().await?;
