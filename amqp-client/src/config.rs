@@ -92,9 +92,8 @@ settings! {
         /// The same limit as a number of messages, for small ones: what is read ahead of a consumer only takes memory. Default:
         /// 16,384, a quarter of the largest prefetch, for which the fourfold limit has room.
         receive_buffer_messages: usize = 16_384;
-        /// Octets queued for the transport above which publishes wait, until it has taken half of that. More of them leave
-        /// the processor's caches before they are sent. Default: 524,288.
-        send_buffer: usize = 512 << 10;
+        /// Octets queued for the transport above which publishes wait, until it has taken half of that. Default: 4,194,304.
+        send_buffer: usize = 4 << 20;
         /// Unsettled deliveries that a consumer may hold when neither it nor its channel says otherwise; 0 is no limit. How
         /// much that [may be](crate::Request::prefetch_count) depends on `receive_buffer`. Default: 100.
         prefetch_count: u16 = 100;
