@@ -14,7 +14,7 @@ use bytes::BytesMut;
 
 use crate::config::Config;
 use crate::error::ConnectionError;
-use crate::handle::{Asleep, Connection, Inner, Shared};
+use crate::handle::{Asleep, Connection, Inner, Shared, Sleep};
 use crate::metrics::Reporter;
 use crate::read_room::ReadRoom;
 use crate::sans_io::{Outgoing, State, Tapping};
@@ -266,6 +266,8 @@ impl<T: Transport> Driver<T> {
                 return self.drive_shutdown(cx);
             }
             if turn == 0 {
+                // What came may have been answered.
+                self.drive_write(cx);
                 self.transport.give_way(cx);
                 return Poll::Pending;
             }
@@ -379,6 +381,13 @@ impl<T: Transport> Driver<T> {
         }
     }
 
+    /// Writes what is queued, and does nothing else: for who has not handled yet what was read before the driver gave way.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn write(&mut self, cx: &mut Context<'_>) {
+        self.ask(|_, _| ());
+        self.drive_write(cx);
+    }
+
     /// When a driver that waits has to be polled though nothing woke it.
     #[cfg(feature = "blocking")]
     pub(crate) fn wakes_at(&self) -> Option<Instant> {
@@ -393,7 +402,7 @@ impl<T: Transport> Driver<T> {
             reads: self.reads,
             writes: !self.batch.is_empty() || self.write_error.is_some(),
         };
-        let Some(timeout) = self.shared.with(|inner| inner.sleep(asleep)) else {
+        let Sleep::Until(timeout) = self.shared.with(|inner| inner.sleep(asleep)) else {
             self.ask(|_, _| ());
             return false;
         };

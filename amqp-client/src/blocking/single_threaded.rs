@@ -97,8 +97,8 @@ struct Inner {
 struct Io {
     driver: AnyDriver,
     over: bool,
-    /// Whether the driver left more to be read than it takes at a time. What a program has not handled yet comes first.
-    again: bool,
+    /// Whether the driver gave way, and reads on when the program waits: what has come comes first.
+    gave_way: bool,
     reactor: Reactor,
 }
 
@@ -154,7 +154,7 @@ impl Local {
         let io = Io {
             driver,
             over: false,
-            again: false,
+            gave_way: false,
             reactor,
         };
         Self(Rc::new(Inner {
@@ -176,21 +176,22 @@ impl Local {
         if !io.over {
             let mut cx = Context::from_waker(&self.0.waker);
             io.over = Pin::new(&mut io.driver).poll(&mut cx).is_ready();
-            // Nobody else on this thread can have woken it; what another one wants may wait until this one waits.
-            io.again = io.reactor.rings();
+            // Or another thread wants something, which may wait until this one waits as well.
+            io.gave_way = io.reactor.rings();
             io.reactor.silence();
         }
     }
 
     /// The same, if some wait to be sent or the driver's timer is due.
     fn turn_if_due(&self) {
-        let due = {
-            let io = self.0.io.borrow();
-            let late = |deadline| deadline <= Instant::now();
-            io.reactor.rings() || (!io.over && io.driver.wakes_at().is_some_and(late))
-        };
-        if due {
+        let mut io = self.0.io.borrow_mut();
+        let late = |deadline| deadline <= Instant::now();
+        if io.reactor.rings() || (!io.over && io.driver.wakes_at().is_some_and(late)) {
+            drop(io);
             self.turn();
+        } else if io.gave_way && !io.over {
+            // Nobody woke it, because it is awake.
+            io.driver.write(&mut Context::from_waker(&self.0.waker));
         }
     }
 
@@ -198,7 +199,7 @@ impl Local {
     fn sleep(&self, deadline: Option<Instant>) {
         let mut io = self.0.io.borrow_mut();
         let driver = if io.over { None } else { io.driver.wakes_at() };
-        let now = io.again.then(Instant::now);
+        let now = io.gave_way.then(Instant::now);
         let deadline = [driver, deadline, now].into_iter().flatten().min();
         if io.reactor.sleep(deadline).is_err() {
             // A reactor that cannot wait ends the connection.
@@ -295,7 +296,7 @@ impl SingleThreaded {
         let (driver, rings) = if io.over {
             (None, false)
         } else {
-            (io.driver.wakes_at(), io.again || io.reactor.rings())
+            (io.driver.wakes_at(), io.gave_way || io.reactor.rings())
         };
         let now = (rings || self.style.sent() > 0).then(Instant::now);
         [driver, self.style.next_timer(), now].into_iter().flatten().min()

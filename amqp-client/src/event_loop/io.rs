@@ -243,13 +243,17 @@ impl Stream {
 impl Transport for Stream {
     fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
         self.source.wait(cx);
-        self.socket
-            .poll_read(&mut Context::from_waker(&self.source.again), input)
+        self.socket.poll_read(cx, input)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, batch: &mut Outgoing) -> Poll<io::Result<usize>> {
         self.source.wait(cx);
         self.socket.poll_write(cx, batch)
+    }
+
+    fn give_way(&mut self, _: &mut Context<'_>) {
+        // The driver goes before all that waits where it wakes itself.
+        self.source.again.wake_by_ref();
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -45,8 +45,8 @@
 //! # Who waits for whom
 //!
 //! All closures share a thread, so one that computes or blocks keeps all others waiting, and the octets too. Between closures
-//! octets move and heartbeats leave, however many deliveries wait. Of a connection's octets at most 256 KiB are read before others have
-//! their turn, so that no server keeps timers and other connections waiting.
+//! octets move and heartbeats leave, however many deliveries wait. When 64 KiB or a little more were read of a connection's
+//! octets, the others have their turn, so that no server keeps timers and other connections waiting.
 //!
 //! # What keeps a connection open
 //!

@@ -64,8 +64,9 @@
 //! # Memory
 //!
 //! Without TLS a connection on which nothing happens takes at most 24 KiB of heap, a channel 1 KiB: runtime, handles and
-//! buffers together, before a load and behind it. `tests/tests/memory.rs` counts that in every style. Its buffer for what
-//! comes has 12 KiB, and 64 KiB for as long as more than that comes at a time.
+//! buffers together. `tests/tests/memory.rs` counts that in every style. Its buffer for what comes has 12 KiB, and 64 KiB for
+//! as long as more than that comes at a time. What a load has made room for to write is given back within two heartbeats, or,
+//! where there are none, with the next small writes.
 //!
 //! # Measuring
 //!

@@ -41,7 +41,7 @@ pub use request::{Begin, Caller, Request};
 #[cfg(feature = "event-loop")]
 pub(crate) use returns::Feed;
 pub use returns::Returns;
-pub(crate) use shared::{Asleep, Inner, Shared};
+pub(crate) use shared::{Asleep, Inner, Shared, Sleep};
 #[cfg(any(feature = "blocking", feature = "event-loop"))]
 pub(crate) use style::sealed::Sealed as SealedStyle;
 pub use style::{Async, Blocking, Style};

@@ -23,7 +23,9 @@ use crate::trace::{self, Publishing};
 
 /// How many messages of a connection may follow each other without their publisher letting other tasks of its thread run:
 /// the time of a few writes. Nothing else may stop who only publishes, and over tokio's threads that keeps the driver on
-/// another one, which is woken for every few messages: publishing without a pause took a third longer there.
+/// another one, which is woken for every few messages: publishing without a pause took a quarter longer there. A publish that
+/// pauses has a place in the queue of those that wait, so that none of its task goes before it; while it is not polled again,
+/// each publish behind it waits once for it.
 const IN_A_ROW: u32 = 2048;
 
 /// delivery-mode 2.

@@ -63,7 +63,7 @@ impl<C> Request<'_, C, ConfirmSelect> {
     }
 
     /// How long the server may take to settle a publish before its fate counts as unknown; [`Duration::MAX`] is for ever.
-    /// Default: 60 seconds.
+    /// The time begins with the first of those that leave in one write. Default: 60 seconds.
     pub fn confirm_timeout(self, time: Duration) -> Self {
         self.set(|select| select.options.confirm_timeout = time)
     }
@@ -259,7 +259,7 @@ impl<'a, S: Style> Begin for Request<'a, Publisher<S>, Publish<'a>> {
 }
 
 /// Publishes a message with an outcome: queued for the transport, and numbered, at the first poll at which the server, the
-/// transport and the limits on unsettled publishes let it.
+/// transport and the limits on unsettled publishes let it; one in 2,048 lets other tasks run first.
 ///
 /// Dropping it before it is ready publishes nothing.
 #[derive(Debug)]

@@ -66,6 +66,13 @@ pub(crate) struct Asleep {
     pub(crate) writes: bool,
 }
 
+/// Whether a driver sleeps.
+pub(crate) enum Sleep {
+    /// It does, and has to look at the clock then, unless it is woken before.
+    Until(Option<Instant>),
+    Not,
+}
+
 impl Shared {
     pub(crate) fn new(config: Config, clock: Clock) -> Self {
         let (labels, propagator) = (Arc::new(Labels::new(&config)), config.propagator.clone());
@@ -277,18 +284,17 @@ impl Inner {
         self.core.drop_consumer(consumer);
     }
 
-    /// Puts the driver to sleep, and tells when it has to look at the clock, unless it sleeps for less; `None` when there is
-    /// something that it should do first.
-    pub(crate) fn sleep(&mut self, mut asleep: Asleep) -> Option<Option<Instant>> {
+    /// Puts the driver to sleep, unless there is something that it should do first.
+    pub(crate) fn sleep(&mut self, mut asleep: Asleep) -> Sleep {
         let timeouts = [self.core.next_timeout(), asleep.timeout];
         asleep.timeout = timeouts.into_iter().flatten().min();
         let timeout = asleep.timeout;
         self.driver = Some(asleep);
         if self.driver_is_due() {
             self.driver = None;
-            return None;
+            return Sleep::Not;
         }
-        Some(timeout)
+        Sleep::Until(timeout)
     }
 
     /// The driver runs; gives back what it slept with, if nobody woke it.

@@ -14,7 +14,7 @@ use super::content::{Message, OVERHEAD};
 /// Octets of a content header before its property flags: class, weight, body size.
 const HEADER_FIXED: usize = 12;
 
-/// Octets of a fresh read buffer. Large messages share it, and it lives as long as one of them.
+/// Octets of a read buffer while much comes. Large messages share it, and it lives as long as one of them.
 pub(crate) const READ_BUFFER: usize = 64 * 1024;
 
 /// Messages of fewer octets are copied out of the read buffer, which a message that is kept would else hold whole. Of

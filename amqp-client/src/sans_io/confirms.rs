@@ -23,7 +23,7 @@ pub struct ConfirmOptions {
     /// reaches the limit may exceed it. Default: 67,108,864.
     pub max_unconfirmed_octets: u64,
     /// How long the server may take to settle a publish before its fate counts as unknown; [`Duration::MAX`] is for ever.
-    /// Default: 60 seconds.
+    /// The time begins with the first of those that leave in one write. Default: 60 seconds.
     pub confirm_timeout: Duration,
     /// Whether mandatory publishes carry their number in the header [`RETURN_HEADER`](super::RETURN_HEADER), which makes
     /// it certain which of several equal messages was returned. Default: false.

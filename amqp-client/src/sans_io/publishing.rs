@@ -150,7 +150,8 @@ impl Connection {
     ) -> Result<Published, Box<PublishError>> {
         let confirms = self.channel(key).map_err(PublishError::from)?.confirms.is_some();
         if method.mandatory && confirms {
-            return self.put_mandatory(now(), key, method, properties, body, keeps);
+            let now = self.time_of_batch(now);
+            return self.put_mandatory(now, key, method, properties, body, keeps);
         }
         let position = self.position();
         self.put_content(key, method, properties, body)

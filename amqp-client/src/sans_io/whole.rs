@@ -1,9 +1,8 @@
 //! The short way of a delivery that has come whole, for a consumer that runs. It is what [`receive_frame`] does with it,
 //! with one look at each thing. Whatever else there is, and all that is wrong, goes the long way.
 //!
-//! That costs 700 instructions more: 1,600 in all, and not 900, for a small delivery without acknowledgements. One that
-//! differs from the one before, in the same input, in nothing but its numbers and its body needs no second look at the rest:
-//! that takes 150 off again.
+//! For a small delivery without acknowledgements the long way costs 1,600 instructions, this one 900, and 750 where it differs
+//! from the one before, in the same input, in nothing but its numbers and its body: the rest needs no second look.
 //!
 //! [`receive_frame`]: Connection::receive_frame
 

@@ -59,6 +59,44 @@ fn a_flood_keeps_neither_timers_nor_other_connections_waiting() {
     answering.join().unwrap();
 }
 
+#[test]
+fn slow_closures_for_a_flood_wait_for_others_when_64_kib_of_it_were_read() {
+    let (flood, flooding) = serve(|session| {
+        session.open_with_channel();
+        session.expect::<basic::Consume<'_>>();
+        session.write(&consume_ok(1, "flood"));
+        let octets: Vec<u8> = (1..=1000)
+            .flat_map(|number| deliver(1, "flood", number, "x"))
+            .collect();
+        while session.try_write(&octets) {}
+    });
+    // Two reads of 64 KiB.
+    let most = 2 * 64 * 1024 / deliver(1, "flood", 1, "x").len() as u64;
+    let mut event_loop = EventLoop::new().unwrap();
+    let (taken, ticks) = (Rc::new(Cell::new(0_u64)), Rc::new(Cell::new(0_u32)));
+    let (count, counted) = (Rc::clone(&taken), Rc::clone(&ticks));
+    with_channel(event_loop.handle(), flood, &Log::default(), move |_, channel| {
+        tick(channel.event_loop(), Rc::clone(&counted));
+        let mut last = (0, 0);
+        let consume = channel.basic_consume("q").consumer_tag("flood").no_ack();
+        consume.then_each(move |channel, _| {
+            count.set(count.get() + 1);
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_micros(50) {}
+            if counted.get() != last.0 {
+                last = (counted.get(), count.get());
+            }
+            assert!(count.get() - last.1 <= most, "{} in a row", count.get() - last.1);
+            if last.0 > 5 && count.get() > 4 * most {
+                channel.event_loop().stop();
+            }
+        });
+    });
+    event_loop.run().unwrap();
+    drop(event_loop);
+    flooding.join().unwrap();
+}
+
 fn tick(event_loop: &Handle, ticks: Rc<Cell<u32>>) {
     event_loop.call_later(Duration::from_millis(1), |event_loop| {
         ticks.set(ticks.get() + 1);

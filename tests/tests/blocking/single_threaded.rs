@@ -395,3 +395,32 @@ fn dropping_the_handles_closes_the_connection_though_a_delivery_is_left() -> Out
     assert!(delivery.ack().call().is_err());
     Ok(())
 }
+
+#[test]
+fn what_is_sent_while_deliveries_wait_to_be_taken_leaves_with_its_call() -> Outcome {
+    let connection = SingleThreaded::connect(options()?)?;
+    let channel = connection.open_channel()?;
+    let queue = channel.queue_declare("").call()?.queue;
+    let replies = channel.queue_declare("").exclusive().call()?.queue;
+    // More than is read at a time.
+    for _ in 0..200 {
+        channel.basic_publish("", &queue, &[7; 2048]).call()?;
+    }
+    let mut consumer = channel.basic_consume(&queue).prefetch_count(0).call()?;
+    // All of it is on its way, and nothing of it was read.
+    let other = SingleThreaded::connect(options()?)?;
+    let counting = other.open_channel()?;
+    while counting.queue_declare(&queue).passive().call()?.message_count > 0 {}
+    let delivery = consumer.next().ok_or("the end")??;
+    let sent = connection.stats().octets_sent;
+    channel.basic_publish("", &replies, "reply").call()?;
+    assert!(connection.stats().octets_sent > sent, "it was kept back");
+    delivery.ack().call()?;
+    let sent = connection.stats().octets_sent;
+    drop(consumer.next());
+    assert!(connection.stats().octets_sent > sent, "the ack was kept back");
+    counting.queue_delete(&queue).call()?;
+    other.close()?;
+    connection.close()?;
+    Ok(())
+}
