@@ -60,7 +60,7 @@ fn a_flood_keeps_neither_timers_nor_other_connections_waiting() {
 }
 
 #[test]
-fn slow_closures_for_a_flood_wait_for_others_when_64_kib_of_it_were_read() {
+fn slow_closures_for_a_flood_let_others_have_their_turn_between_reads() {
     let (flood, flooding) = serve(|session| {
         session.open_with_channel();
         session.expect::<basic::Consume<'_>>();
@@ -70,8 +70,8 @@ fn slow_closures_for_a_flood_wait_for_others_when_64_kib_of_it_were_read() {
             .collect();
         while session.try_write(&octets) {}
     });
-    // Two reads of 64 KiB.
-    let most = 2 * 64 * 1024 / deliver(1, "flood", 1, "x").len() as u64;
+    // A few reads of 64 KiB, and far less than may wait.
+    let most = 4 * 64 * 1024 / deliver(1, "flood", 1, "x").len() as u64;
     let mut event_loop = EventLoop::new().unwrap();
     let (taken, ticks) = (Rc::new(Cell::new(0_u64)), Rc::new(Cell::new(0_u32)));
     let (count, counted) = (Rc::clone(&taken), Rc::clone(&ticks));
@@ -87,7 +87,7 @@ fn slow_closures_for_a_flood_wait_for_others_when_64_kib_of_it_were_read() {
                 last = (counted.get(), count.get());
             }
             assert!(count.get() - last.1 <= most, "{} in a row", count.get() - last.1);
-            if last.0 > 5 && count.get() > 4 * most {
+            if last.0 > 5 && count.get() > 8 * most {
                 channel.event_loop().stop();
             }
         });
