@@ -5,8 +5,12 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether a read of fewer octets than there is room for, too, means that nothing is left. It does where a further event
-/// comes for what arrives later, as tokio relies on; other systems tell of that only behind a read that would have blocked.
-const SHORT_READS_TELL: bool = cfg!(any(target_os = "linux", target_os = "android"));
+/// comes for what arrives later, as tokio relies on; other systems, and mio over poll(2), tell of that only behind a read that
+/// would have blocked.
+const SHORT_READS_TELL: bool = cfg!(all(
+    any(target_os = "linux", target_os = "android"),
+    not(mio_unsupported_force_poll_poll)
+));
 
 /// What the events of one socket have told.
 #[derive(Debug)]

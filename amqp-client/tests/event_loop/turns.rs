@@ -8,21 +8,23 @@ use std::time::{Duration, Instant};
 use amqp_client::event_loop::{Channel, EventLoop, Handle};
 use amqp_client::protocol::v0_9_1::{basic, queue};
 
-use crate::server::{consume_ok, declare_ok, deliver, serve};
+use crate::server::{Session, consume_ok, declare_ok, deliver, serve};
 use crate::{Log, run, with_channel};
+
+/// Delivers as fast as it is read, until the client goes.
+fn flood(session: &mut Session) {
+    session.open_with_channel();
+    session.expect::<basic::Consume<'_>>();
+    session.write(&consume_ok(1, "flood"));
+    let octets: Vec<u8> = (1..=1000)
+        .flat_map(|number| deliver(1, "flood", number, "x"))
+        .collect();
+    while session.try_write(&octets) {}
+}
 
 #[test]
 fn a_flood_keeps_neither_timers_nor_other_connections_waiting() {
-    // It sends as fast as it is read, until the client goes.
-    let (flood, flooding) = serve(|session| {
-        session.open_with_channel();
-        session.expect::<basic::Consume<'_>>();
-        session.write(&consume_ok(1, "flood"));
-        let octets: Vec<u8> = (1..=1000)
-            .flat_map(|number| deliver(1, "flood", number, "x"))
-            .collect();
-        while session.try_write(&octets) {}
-    });
+    let (flood, flooding) = serve(flood);
     let (calm, answering) = serve(|session| {
         session.open_with_channel();
         for _ in 0..20 {
@@ -61,15 +63,7 @@ fn a_flood_keeps_neither_timers_nor_other_connections_waiting() {
 
 #[test]
 fn slow_closures_for_a_flood_let_others_have_their_turn_between_reads() {
-    let (flood, flooding) = serve(|session| {
-        session.open_with_channel();
-        session.expect::<basic::Consume<'_>>();
-        session.write(&consume_ok(1, "flood"));
-        let octets: Vec<u8> = (1..=1000)
-            .flat_map(|number| deliver(1, "flood", number, "x"))
-            .collect();
-        while session.try_write(&octets) {}
-    });
+    let (flood, flooding) = serve(flood);
     // A few reads of 64 KiB, and far less than may wait.
     let most = 4 * 64 * 1024 / deliver(1, "flood", 1, "x").len() as u64;
     let mut event_loop = EventLoop::new().unwrap();
